@@ -1,0 +1,80 @@
+package event
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// FieldError names the field of a fact that breaks the contract. Its text holds no value, so that
+// it can be logged and stored in a dead letter.
+type FieldError struct {
+	Field   string
+	Problem string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
+
+const (
+	maxNameBytes = 256
+	// The years 1 to 9999, which is what an ISO week can be written for.
+	minMs, maxMs  = -62_135_596_800_000, 253_402_300_799_999
+	maxUTCOffsetS = 18 * 3600
+)
+
+// Validate checks what every reader relies on, whoever wrote the fact. It never judges time by a
+// clock: a rebuild next year must come to the same verdict.
+func Validate(e Event) error {
+	c := e.Envelope()
+	v := validator{}
+	v.check("subject", c.Subject != "", "must not be empty")
+	v.text("subject", string(c.Subject))
+	v.check("occurred_at", c.OccurredAt >= minMs && c.OccurredAt <= maxMs, "must lie in the years 1 to 9999")
+	v.check("utc_offset_s", c.UTCOffsetS >= -maxUTCOffsetS && c.UTCOffsetS <= maxUTCOffsetS, "must be within 18 hours")
+	switch e := e.(type) {
+	case *CallReported:
+		v.report(&e.Report)
+		v.call(&e.CallDetails)
+	case *TextReported:
+		v.report(&e.Report)
+	case *CallReportAmended:
+		v.report(&e.Report)
+		v.call(&e.CallDetails)
+		v.check("kind", e.Kind == Call || e.Kind == Text, "must be call or text")
+		v.check("amends", !e.Amends.IsZero(), "must name the original report")
+		v.check("revision", e.Revision >= 1, "must be >= 1")
+		v.check("duration_s", e.Kind != Text || e.DurationS == 0, "must be 0 for a text")
+	default:
+		return fmt.Errorf("event: no rules for %T: add them to Validate", e)
+	}
+	if v.err != nil {
+		return v.err
+	}
+	return nil
+}
+
+// validator keeps the first problem.
+type validator struct{ err *FieldError }
+
+func (v *validator) check(field string, ok bool, problem string) {
+	if !ok && v.err == nil {
+		v.err = &FieldError{Field: field, Problem: problem}
+	}
+}
+
+func (v *validator) text(field, s string) {
+	v.check(field, len(s) <= maxNameBytes, fmt.Sprintf("must be at most %d bytes", maxNameBytes))
+	v.check(field, utf8.ValidString(s), "must be UTF-8")
+}
+
+func (v *validator) report(r *Report) {
+	v.check("direction", r.Direction == In || r.Direction == Out, "must be in or out")
+	v.text("counterpart", r.Counterpart)
+	v.text("antenna_id", r.AntennaID)
+	v.text("cell", r.Cell)
+	v.check("repeat", r.Repeat >= 0, "must be >= 0")
+}
+
+func (v *validator) call(d *CallDetails) {
+	v.check("duration_s", d.DurationS >= 0 && d.DurationS <= MaxDurationS, fmt.Sprintf("must be 0 to %d", MaxDurationS))
+	v.check("ring_s", d.RingS >= 0, "must be >= 0")
+}
