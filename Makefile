@@ -1,0 +1,49 @@
+# Switchboard. Everything a person or CI does with the repository; `make` alone lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# For the programs behind a target: make demo ARGS="--calls 1000"
+ARGS ?=
+# Which packages: make test PKG=./internal/pipeline/...
+PKG ?= ./...
+
+.PHONY: help demo test test-long check golden bench up down build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## every role in one process, with calls that come in; nothing to install
+	go run ./cmd/switchboard dev --demo $(ARGS)
+
+test: ## all tests, on embedded servers and on a real Kafka and Redis (started here); PKG=./... ARGS="-run TestX"
+	@tests/backend/run -count=1 -timeout 14m -p 2 $(ARGS) $(PKG)
+
+test-long: ## the same with the race detector, and the tests that take minutes
+	@SWITCHBOARD_LONG=1 tests/backend/run -race -count=1 -timeout 60m -p 2 $(ARGS) $(PKG)
+
+check: ## format, vet, staticcheck, checksums, who may import whom
+	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | while read -r f; do [ ! -f "$$f" ] || gofmt -l "$$f"; done); \
+	  [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; }
+	@for script in .ci/run $$(git ls-files -co --exclude-standard -- deploy tests | xargs grep -lE '^#!.*bash|^# Sourced'); do bash -n "$$script"; done
+	go vet ./...
+	go tool staticcheck ./...
+	go mod verify
+	go test ./tests -run 'TestImports|TestPurity'
+
+golden: ## rewrite the golden files; then read the diff
+	GOLDEN=1 go test $(PKG)
+
+bench: ## measure, against a real Kafka and Redis started for it; ARGS are the benchmark's
+	@deploy/local/with-servers -- go run ./bench $(ARGS)
+
+up: ## start a real Kafka and Redis on this machine (deploy/local/up says with which settings)
+	@deploy/local/up
+
+down: ## stop them; DATA=wipe throws their data away
+	@deploy/local/down
+
+build: ## the programs, in bin/
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
