@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"switchboard/internal/event"
@@ -91,3 +92,11 @@ var (
 	ErrReleased = errors.New("partition released")
 	ErrGap      = errors.New("position is not in the log")
 )
+
+// TooLarge is a record batch that decompresses to more than a Source accepts: what lies at Offset and up to Next
+// cannot be read.
+type TooLarge struct{ Offset, Next int64 }
+
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("the record batch at offset %d decompresses to more than is accepted", e.Offset)
+}

@@ -1,0 +1,214 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"switchboard/internal/event"
+	"switchboard/internal/view"
+)
+
+// batch is records of one partition on their way into the read models.
+type batch struct {
+	subjects []*work // in the order in which they appear in the log
+	letters  []DeadLetter
+	events   int
+	rest     []Raw // not taken into the batch: one of their subjects had its share
+
+	progress Progress // as it is to be when the last chunk is written
+}
+
+// work is one subject and its events of a batch.
+type work struct {
+	id      event.Subject
+	subject view.Subject
+	events  int
+	reads   int // how many reads it asked for
+}
+
+// decode sorts records by subject. What cannot be folded becomes a dead letter; skip names offsets that panicked in
+// the fold before.
+func (t *tenure) decode(records []Raw, next int64, skip map[int64]*Poison) *batch {
+	b := &batch{progress: t.progress}
+	byID := make(map[event.Subject]*work)
+	for i := range records {
+		raw := &records[i]
+		e, poison := t.read(raw)
+		if skip[raw.Offset] != nil {
+			poison = skip[raw.Offset]
+		}
+		if poison == nil && e != nil {
+			id := e.Envelope().Subject
+			w := byID[id]
+			if w == nil {
+				w = &work{id: id, subject: t.subjectOf(id)}
+				byID[id] = w
+				b.subjects = append(b.subjects, w)
+			}
+			if w.events == t.lane.limits.SubjectEvents {
+				b.rest, next = records[i:], raw.Offset
+				break
+			}
+			w.events++
+			w.subject.Queue(raw.Offset, e)
+		}
+		if poison != nil {
+			b.letters = append(b.letters, DeadLetter{
+				Partition: t.lane.id.Partition, TopicID: t.log.TopicID, Offset: raw.Offset, LeaderEpoch: raw.LeaderEpoch,
+				Class: poison.Class, Reason: poison.Reason,
+			})
+		}
+		if raw.Value == nil {
+			b.progress.Tombstones++
+		}
+		b.events++
+		b.progress.LeaderEpoch, b.progress.AppliedAppendMs = raw.LeaderEpoch, raw.AppendedMs
+	}
+	b.progress.Next = next
+	return b
+}
+
+// read decodes one record and holds it against the contract. Neither an event nor poison: a tombstone.
+func (t *tenure) read(raw *Raw) (event.Event, *Poison) {
+	if raw.Value == nil {
+		return nil, nil
+	}
+	e, poison := t.lane.decode(raw.Value)
+	if poison == nil {
+		poison = check(raw, e, t.lane.id.Partition.Number, t.log.Partitions)
+	}
+	return e, poison
+}
+
+func (t *tenure) subjectOf(id event.Subject) view.Subject {
+	if s := t.cache.get(id); s != nil {
+		return s
+	}
+	return t.lane.newSubject(id, t.views)
+}
+
+// load reads what the subjects of a batch need and is not known: one trip.
+func (t *tenure) load(ctx context.Context, b *batch) error {
+	var reads []view.Read
+	for _, w := range b.subjects {
+		before := len(reads)
+		reads = w.subject.Reads(reads)
+		w.reads = len(reads) - before
+	}
+	if len(reads) == 0 {
+		return nil
+	}
+	values, err := t.store.Load(ctx, reads)
+	if err != nil {
+		return err
+	}
+	for _, w := range b.subjects {
+		if err := w.subject.Fill(values[:w.reads]); err != nil {
+			return &damaged{err}
+		}
+		values = values[w.reads:]
+	}
+	return nil
+}
+
+// damaged is a record of the read models that nobody of us wrote.
+type damaged struct{ error }
+
+// fold folds the queued events of every subject. The error is a *view.Panic.
+func (b *batch) fold() error {
+	for _, w := range b.subjects {
+		if err := w.subject.Fold(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write sends the batch as chunks of whole subjects, each when the one before was acknowledged. The last
+// one moves the position; a batch without mutations moves it all the same.
+func (t *tenure) write(ctx context.Context, b *batch) (Outcome, error) {
+	limits := &t.lane.limits
+	whole := b.events <= limits.LiveEvents // a live batch is one chunk, so that it is seen as one
+	c := newPending(t)
+	for _, w := range b.subjects {
+		before := len(c.mutations)
+		c.mutations = w.subject.Project(c.mutations)
+		full := len(c.mutations) > limits.ChunkCommands || c.size+sizeOf(c.mutations[before:]) > limits.ChunkBytes
+		if before > 0 && full && !whole {
+			own := append([]view.Mutation(nil), c.mutations[before:]...)
+			c.mutations = c.mutations[:before]
+			if outcome, err := c.send(ctx, b, false); outcome != Applied {
+				return outcome, err
+			}
+			c.mutations = append(c.mutations, own...)
+			before = 0
+		}
+		c.size += sizeOf(c.mutations[before:])
+		c.totals.Add(w.subject.Change())
+		c.subjects = append(c.subjects, w)
+	}
+	outcome, err := c.send(ctx, b, true)
+	if outcome == Applied {
+		t.progress = b.progress
+		t.ahead = max(t.ahead, b.progress.Next)
+	}
+	return outcome, err
+}
+
+// pending is the chunk being filled.
+type pending struct {
+	t         *tenure
+	part      int
+	mutations []view.Mutation
+	size      int
+	totals    view.Totals // of the last acknowledged chunk plus the subjects of this one
+	subjects  []*work
+}
+
+func newPending(t *tenure) *pending { return &pending{t: t, totals: t.totals} }
+
+// send writes the chunk and, when it is acknowledged, settles its subjects and begins the next one.
+func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error) {
+	t := c.t
+	if t.views.Has(view.TotalsOf) {
+		c.mutations = c.totals.Project(c.mutations, t.totals)
+	}
+	c.part++
+	chunk := &Chunk{
+		Mutations: c.mutations, Part: c.part, Before: t.progress.Next,
+		Ahead: max(t.ahead, b.progress.Next), Progress: b.progress,
+	}
+	if last {
+		chunk.Part = 0
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.lane.limits.ChunkDeadline)
+	defer cancel()
+	began := time.Now()
+	outcome, err := t.store.Commit(ctx, chunk)
+	t.lane.stats.committed(outcome, time.Since(began), len(c.mutations))
+	if outcome != Applied {
+		return outcome, err
+	}
+	for _, w := range c.subjects {
+		w.subject.Settle()
+		t.cache.put(w.id, w.subject)
+	}
+	t.totals = c.totals
+	c.mutations, c.size, c.subjects = c.mutations[:0], 0, c.subjects[:0]
+	return Applied, nil
+}
+
+func sizeOf(list []view.Mutation) int {
+	n := 0
+	for _, m := range list {
+		n += m.Size()
+	}
+	return n
+}
+
+// asPanic tells whether an error is an event that the fold could not bear.
+func asPanic(err error) (*view.Panic, bool) {
+	var p *view.Panic
+	return p, errors.As(err, &p)
+}

@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// State is what a lane is doing.
+type State int32
+
+// The states.
+const (
+	Claiming State = iota
+	CatchingUp
+	Live
+	StoppedState
+)
+
+func (s State) String() string { return [...]string{"claiming", "catching up", "live", "stopped"}[s] }
+
+// Stats is what can be seen of a lane from outside. Its methods may be called from any goroutine.
+type Stats struct {
+	events, batches, mutations, leaseChecks, rollbacks, generations, deadLetters, tombstones atomic.Int64
+	commits, claims                                                                          [6]atomic.Int64 // by outcome
+	commitNanos                                                                              atomic.Int64
+	state                                                                                    atomic.Int32
+
+	mu        sync.Mutex
+	next      int64
+	end       int64
+	rebuildTo int64
+	reported  int64
+	stopped   *Stopped
+}
+
+// NewStats is the statistics of a lane that has done nothing yet.
+func NewStats() *Stats { return &Stats{next: -1, reported: -1} }
+
+// Snapshot is the statistics at one moment.
+type Snapshot struct {
+	State                               State
+	Next, End, RebuildTo                int64 // Next is -1 before the first claim
+	Events, Batches, Mutations          int64
+	LeaseChecks, Rollbacks, Generations int64
+	DeadLetters, Tombstones             int64
+	Commits, Claims                     map[string]int64 // by outcome
+	CommitTime                          time.Duration    // sum
+	Stopped                             *Stopped         // why, when the lane has stopped
+}
+
+// Snapshot reads the statistics.
+func (s *Stats) Snapshot() Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Snapshot{
+		State: State(s.state.Load()), Next: s.next, End: s.end, RebuildTo: s.rebuildTo, Stopped: s.stopped,
+		Events: s.events.Load(), Batches: s.batches.Load(), Mutations: s.mutations.Load(), LeaseChecks: s.leaseChecks.Load(),
+		Rollbacks: s.rollbacks.Load(), Generations: s.generations.Load(), DeadLetters: s.deadLetters.Load(), Tombstones: s.tombstones.Load(),
+		CommitTime: time.Duration(s.commitNanos.Load()), Commits: map[string]int64{}, Claims: map[string]int64{},
+	}
+	for o := range s.commits {
+		out.Commits[Outcome(o).String()] = s.commits[o].Load()
+		out.Claims[Outcome(o).String()] = s.claims[o].Load()
+	}
+	return out
+}
+
+func (s *Stats) setState(state State) { s.state.Store(int32(state)) }
+
+func (s *Stats) claimed(o Outcome) { s.claims[o].Add(1) }
+
+func (s *Stats) committed(o Outcome, took time.Duration, mutations int) {
+	s.commits[o].Add(1)
+	s.commitNanos.Add(int64(took))
+	s.mutations.Add(int64(mutations))
+}
+
+func (s *Stats) buried(letters []DeadLetter) { s.deadLetters.Add(int64(len(letters))) }
+
+func (s *Stats) applied(events int, p *Progress, rebuildTo int64) {
+	s.events.Add(int64(events))
+	s.batches.Add(1)
+	s.tombstones.Store(p.Tombstones)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next, s.end, s.rebuildTo = p.Next, p.HighWatermark, rebuildTo
+}
+
+func (s *Stats) report(next int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reported, s.next = next, next
+}
+
+// lastReport is -1 before the first report.
+func (s *Stats) lastReport() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reported
+}
+
+func (s *Stats) stop(why *Stopped) {
+	s.setState(StoppedState)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = why
+}

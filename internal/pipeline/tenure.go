@@ -1,0 +1,261 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"switchboard/internal/view"
+)
+
+// tenure is a lane between two claims. What it knows holds only while every chunk is applied.
+type tenure struct {
+	lane   *Lane
+	store  Store
+	log    LogState
+	views  view.Set
+	cache  *cache
+	logger *slog.Logger
+
+	progress  Progress    // as last acknowledged
+	totals    view.Totals // likewise
+	ahead     int64
+	rebuildTo int64
+	claimedAt time.Time
+	committed time.Time
+
+	rest     []Raw // taken from the source, and not folded yet: one subject had its share of a batch
+	restNext int64 // offset behind them
+	deferred error // what the source said behind the records of the last batch
+}
+
+// seed writes the first position of a generation that begins at the start of the log.
+func (t *tenure) seed(ctx context.Context, o *Observed) error {
+	p := t.progress
+	p.Next, p.LeaderEpoch = o.Log.Start, -1
+	p.Seeding, p.HistoryFrom, p.RebuildTo = true, o.Log.Start, o.Log.End
+	outcome, err := t.write(ctx, &batch{progress: p})
+	if outcome != Applied {
+		return fmt.Errorf("seed: %s: %w", outcome, orNone(err))
+	}
+	t.progress.Seeding = false
+	t.rebuildTo = o.Log.End
+	return nil
+}
+
+// serve folds batch after batch, and ticks when there is nothing to fold.
+func (t *tenure) serve(ctx context.Context) error {
+	for {
+		records, next, err := t.gather(ctx)
+		var large *TooLarge
+		switch {
+		case errors.As(err, &large):
+			if err := t.skipTooLarge(ctx, large); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		if len(records) == 0 && next <= t.progress.Next && time.Since(t.committed) < t.lane.limits.Tick {
+			continue
+		}
+		if err := t.stillServing(); err != nil {
+			return err
+		}
+		if err := t.batch(ctx, records, max(next, t.progress.Next)); err != nil {
+			return err
+		}
+	}
+}
+
+// gather takes the records of the next batch: what is there, and while the lane is behind a little more.
+func (t *tenure) gather(ctx context.Context) (records []Raw, next int64, err error) {
+	limit, behind, end := t.pace()
+	if len(t.rest) > 0 {
+		return t.takeRest(limit)
+	}
+	if err := t.deferred; err != nil {
+		t.deferred = nil
+		return nil, 0, err
+	}
+	wait := max(time.Millisecond, t.lane.limits.Tick-time.Since(t.committed))
+	deadline := time.Now().Add(t.lane.limits.Gather)
+	for {
+		more, n, err := t.lane.source.Take(ctx, limit-len(records), wait)
+		if err != nil {
+			if len(records) == 0 {
+				return nil, 0, err
+			}
+			t.deferred = err
+			return records, next, nil
+		}
+		records, next = append(records, more...), max(next, n)
+		wait = time.Until(deadline)
+		if !behind || len(more) == 0 || len(records) >= limit || next >= end || wait <= 0 {
+			return records, next, nil
+		}
+	}
+}
+
+// pace tells how many events a batch may have: few at the head of the log, so that each is soon visible; many when
+// behind, so that a subject touched often is written once.
+func (t *tenure) pace() (limit int, behind bool, end int64) {
+	limits := &t.lane.limits
+	end, _ = t.lane.Watermark(t.lane.id.Partition)
+	if end-t.progress.Next > 10*int64(limits.LiveEvents) {
+		t.lane.stats.setState(CatchingUp)
+		return limits.CatchupEvents, true, end
+	}
+	t.lane.stats.setState(Live)
+	return limits.LiveEvents, false, end
+}
+
+func (t *tenure) takeRest(limit int) (records []Raw, next int64, err error) {
+	n := min(len(t.rest), limit)
+	records, t.rest = t.rest[:n:n], t.rest[n:]
+	if len(t.rest) > 0 {
+		return records, t.rest[0].Offset, nil
+	}
+	return records, t.restNext, nil
+}
+
+// batch folds records and commits the position next, in as many rounds as there are events that the fold cannot bear.
+func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
+	var skip map[int64]*Poison
+	for {
+		b := t.decode(records, next, skip)
+		if end, checked := t.lane.Watermark(t.lane.id.Partition); checked > 0 {
+			b.progress.HighWatermark, b.progress.CheckedMs = end, checked
+		}
+		if err := t.load(ctx, b); err != nil {
+			return t.damage(ctx, err)
+		}
+		if err := b.fold(); err != nil {
+			p, ok := asPanic(err)
+			if !ok {
+				return err
+			}
+			if err := t.survive(p); err != nil {
+				return err
+			}
+			if skip == nil {
+				skip = make(map[int64]*Poison)
+			}
+			skip[p.Offset] = &Poison{ClassPanic, "the fold panicked: a bug of ours"}
+			continue
+		}
+		if err := t.lane.bury(ctx, b.letters); err != nil {
+			return err
+		}
+		outcome, err := t.write(ctx, b)
+		if outcome == Failed {
+			return t.breakDown(ctx, err)
+		}
+		if outcome != Applied {
+			return fmt.Errorf("commit at %d: %s: %w", t.progress.Next, outcome, orNone(err))
+		}
+		if len(b.rest) > 0 {
+			if len(t.rest) == 0 {
+				t.restNext = next
+			}
+			t.rest = append(b.rest, t.rest...)
+		}
+		t.cache.trim()
+		t.committed = time.Now()
+		t.lane.pause.Reset()
+		t.lane.stats.applied(b.events, &t.progress, t.rebuildTo)
+		t.report()
+		return nil
+	}
+}
+
+// survive decides whether a panic of the fold is one bad event or a bug that spoils everything. The subjects
+// known so far are forgotten: one of them is half folded.
+func (t *tenure) survive(p *view.Panic) error {
+	l := t.lane
+	t.logger.Error("the fold panicked; the event goes to the dead letters", "offset", p.Offset, "panic", fmt.Sprintf("%T", p.Value))
+	t.cache = newCache(l.limits.CacheBytes)
+	recent := l.panics[:0]
+	for _, at := range l.panics {
+		if time.Since(at) < time.Minute {
+			recent = append(recent, at)
+		}
+	}
+	if l.panics = append(recent, time.Now()); len(l.panics) > l.limits.Panics {
+		return &Stopped{Partition: l.id.Partition, Why: fmt.Sprintf("the fold panicked %d times within a minute, last at offset %d", len(l.panics), p.Offset), Hint: "this is a bug, not a bad record: go back to the previous version of the program"}
+	}
+	return nil
+}
+
+// bury appends dead letters, and blocks the partition until they are acknowledged: the position must
+// not pass a record that nobody knows of.
+func (l *Lane) bury(ctx context.Context, letters []DeadLetter) error {
+	for len(letters) > 0 {
+		err := l.DeadLetters(ctx, letters)
+		if err == nil {
+			l.stats.buried(letters)
+			return nil
+		}
+		l.log.Error("dead letters cannot be written; the partition waits", "letters", len(letters), "error", err)
+		if !sleep(ctx, time.Second) {
+			return ErrReleased
+		}
+	}
+	return nil
+}
+
+// skipTooLarge dead-letters a batch of the log that decompresses to more than is accepted, and goes on behind it.
+func (t *tenure) skipTooLarge(ctx context.Context, large *TooLarge) error {
+	l := t.lane
+	letter := DeadLetter{
+		Partition: l.id.Partition, TopicID: t.log.TopicID, Offset: large.Offset, LeaderEpoch: t.progress.LeaderEpoch, Class: ClassTooLarge,
+		Reason: fmt.Sprintf("a record batch decompresses to more than is accepted; the offsets before %d were skipped", large.Next),
+	}
+	if err := l.bury(ctx, []DeadLetter{letter}); err != nil {
+		return err
+	}
+	if err := t.batch(ctx, nil, large.Next); err != nil {
+		return err
+	}
+	l.source.SeekTo(large.Next, t.progress.LeaderEpoch)
+	return nil
+}
+
+// stillServing ends the tenure of a generation that v:serving names no more.
+func (t *tenure) stillServing() error {
+	l := t.lane
+	if g, readAt := l.Served(l.id.Partition); readAt.After(t.claimedAt) && g != l.id.Generation {
+		return fmt.Errorf("v:serving names generation %q, not %q", g, l.id.Generation)
+	}
+	return nil
+}
+
+// damage tells a record of the read models that is not ours from a connection that failed.
+func (t *tenure) damage(ctx context.Context, err error) error {
+	var d *damaged
+	if errors.As(err, &d) {
+		return t.breakDown(ctx, err)
+	}
+	return fmt.Errorf("load: %w", err)
+}
+
+// breakDown marks the generation as broken and stops the lane.
+func (t *tenure) breakDown(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.lane.limits.ChunkDeadline)
+	defer cancel()
+	if err := t.store.MarkBroken(ctx, cause.Error()); err != nil {
+		t.logger.Error("the generation is broken, and could not be marked so", "error", err)
+	}
+	return &Stopped{Partition: t.lane.id.Partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", t.lane.id.Generation, cause), Hint: "delete the keys of this generation: it is then folded again from the log"}
+}
+
+// report tells the group how far the lane is.
+func (t *tenure) report() {
+	l := t.lane
+	l.stats.report(t.progress.Next)
+	l.certified = true
+	l.group.Report(t.progress.Next, l.certificate(t.progress.Next))
+}
