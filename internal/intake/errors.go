@@ -1,0 +1,52 @@
+package intake
+
+import "switchboard/internal/event"
+
+// Errors are all problems of one item, in the order of the fields. A problem of the item as a
+// whole, such as broken JSON, has no field. Nothing in it quotes a value of the input, names of
+// unknown fields excepted.
+type Errors []*event.FieldError
+
+// Error is the first problem, such as `duration_s: must be >= 0`.
+func (e Errors) Error() string { return e.first("") }
+
+// In is the first problem with the place of the item in front, such as
+// `items[3].duration_s: must be >= 0`.
+func (e Errors) In(item string) string { return e.first(item) }
+
+func (e Errors) first(item string) string {
+	if len(e) == 0 {
+		return item
+	}
+	switch p := e[0]; {
+	case p.Field == "" && item == "":
+		return p.Problem
+	case p.Field == "":
+		return item + ": " + p.Problem
+	case item == "":
+		return p.Error()
+	default:
+		return item + "." + p.Error()
+	}
+}
+
+// Unwrap gives the single problems to errors.As.
+func (e Errors) Unwrap() []error {
+	list := make([]error, len(e))
+	for i, p := range e {
+		list[i] = p
+	}
+	return list
+}
+
+func problem(field, text string) Errors { return Errors{{Field: field, Problem: text}} }
+
+func (e *Errors) add(field, text string) {
+	*e = append(*e, &event.FieldError{Field: field, Problem: text})
+}
+
+func (e *Errors) check(field string, ok bool, text string) {
+	if !ok {
+		e.add(field, text)
+	}
+}

@@ -1,0 +1,195 @@
+package intake
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"switchboard/internal/event"
+)
+
+// NumberingVersion names the metadata by which numbers are judged; it stands in each fact beside
+// what was derived from it. A test keeps it equal to the version in go.mod.
+const NumberingVersion = "nyaruka/phonenumbers v1.8.1"
+
+// Number is what the numbering plans say about an id of a person.
+type Number struct {
+	ID     string           // E.164 with its plus, or the given text where it is no number
+	Region string           // ISO 3166-1 alpha-2, or 001 for numbers of no country; "" unknown
+	Type   event.NumberType // unknown where the plan does not say
+	Prefix string           // country code and the next three digits, without plus; "" if it is no number
+}
+
+// IsNumber tells whether the id is a telephone number in E.164.
+func (n Number) IsNumber() bool { return n.Prefix != "" }
+
+// minNationalDigits is the least length at which digits without a country code are taken for a
+// number although the plan does not list them as assigned. What is shorter is a short code.
+const minNationalDigits = 7
+
+// ParseNumber reads an id of a person as dialled in a region, and never fails: what is no number
+// is given back as it is, without the blanks around it.
+//
+// A number is made of digits and the usual separators; letters make it an opaque id, so that
+// correspondent_28 is not the number +4928. With a country code (+49, 0049) it must have a
+// possible length. Without one it must be valid in the plan of the region, or be of a possible
+// length and at least seven digits: plans grow, and a verdict that hangs on the length changes
+// less often than one that hangs on the list of assigned ranges. Short codes (911, 72404) stay as
+// they are, and so does an extension.
+func ParseNumber(raw, region string) Number {
+	text := strings.TrimSpace(raw)
+	opaque := Number{ID: text}
+	dial := trimTel(text)
+	if !dialable(dial) {
+		return opaque
+	}
+	if region == "" {
+		region = "ZZ"
+	}
+	n, err := phonenumbers.ParseAndKeepRawInput(dial, region)
+	if err != nil {
+		return opaque
+	}
+	valid := phonenumbers.IsValidNumber(n)
+	national := n.GetCountryCodeSource() == phonenumbers.PhoneNumber_FROM_DEFAULT_COUNTRY
+	if national && !valid && len(phonenumbers.GetNationalSignificantNumber(n)) < minNationalDigits || !possible(n, valid) {
+		return opaque
+	}
+	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	if e164 != dial {
+		// What was understood must be understood again, in every region: 00001000 of CC gives
+		// +610001000, which reads as +61001000.
+		n, err = phonenumbers.Parse(e164, "ZZ")
+		if err != nil || phonenumbers.Format(n, phonenumbers.E164) != e164 {
+			return opaque
+		}
+		if valid = phonenumbers.IsValidNumber(n); !possible(n, valid) {
+			return opaque
+		}
+	}
+	out := Number{ID: e164, Prefix: prefixBucket(e164, int(n.GetCountryCode()))}
+	if valid {
+		out.Region = phonenumbers.GetRegionCodeForNumber(n)
+		out.Type = numberType(phonenumbers.GetNumberType(n))
+	}
+	return out
+}
+
+// possible tells whether a number has a length that its plan knows. One of only zeroes is none:
+// Format would give the raw text back.
+func possible(n *phonenumbers.PhoneNumber, valid bool) bool {
+	return n.GetNationalNumber() != 0 && (valid || phonenumbers.IsPossibleNumberWithReason(n) == phonenumbers.IS_POSSIBLE)
+}
+
+func trimTel(s string) string {
+	if len(s) > 4 && strings.EqualFold(s[:4], "tel:") {
+		return s[4:]
+	}
+	return s
+}
+
+// dialable tells whether s may be a number: 3 to 40 bytes of digits, separators and one leading plus.
+func dialable(s string) bool {
+	if len(s) > 40 {
+		return false
+	}
+	digits := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '+' && digits == 0:
+		case c == ' ' || c == '-' || c == '.' || c == '(' || c == ')' || c == '/':
+		default:
+			return false
+		}
+	}
+	return digits >= 3
+}
+
+func prefixBucket(e164 string, countryCode int) string {
+	cc := 1
+	for ; countryCode >= 10; countryCode /= 10 {
+		cc++
+	}
+	return e164[1:min(len(e164), 1+cc+3)]
+}
+
+func numberType(t phonenumbers.PhoneNumberType) event.NumberType {
+	switch t {
+	case phonenumbers.FIXED_LINE:
+		return event.Fixed
+	case phonenumbers.MOBILE:
+		return event.Mobile
+	case phonenumbers.FIXED_LINE_OR_MOBILE:
+		return event.FixedOrMobile
+	case phonenumbers.TOLL_FREE:
+		return event.TollFree
+	case phonenumbers.PREMIUM_RATE:
+		return event.PremiumRate
+	case phonenumbers.SHARED_COST:
+		return event.SharedCost
+	case phonenumbers.VOIP:
+		return event.VoIP
+	case phonenumbers.PERSONAL_NUMBER:
+		return event.PersonalNumber
+	case phonenumbers.PAGER:
+		return event.Pager
+	case phonenumbers.UAN:
+		return event.UAN
+	case phonenumbers.VOICEMAIL:
+		return event.VoicemailAccess
+	}
+	return event.NumberUnknown
+}
+
+// knownRegion tells whether a numbering plan exists for an ISO 3166-1 alpha-2 code.
+func knownRegion(region string) bool { return phonenumbers.GetCountryCodeForRegion(region) != 0 }
+
+// numbers remembers what ParseNumber said: it takes 20 to 60 microseconds, and the same few
+// numbers come again and again. Two generations of at most half the capacity each are an LRU
+// without a list: when the young one is full it becomes the old one.
+type numbers struct {
+	mu         sync.Mutex
+	half       int
+	young, old map[numberKey]Number
+}
+
+type numberKey struct{ raw, region string }
+
+func newNumbers(capacity int) *numbers {
+	return &numbers{half: max(capacity/2, 1), young: make(map[numberKey]Number)}
+}
+
+func (c *numbers) parse(raw, region string) Number {
+	raw = strings.TrimSpace(raw)
+	if !dialable(trimTel(raw)) {
+		return Number{ID: raw} // cheap to find out, and of any length
+	}
+	key := numberKey{raw, region}
+	c.mu.Lock()
+	n, ok := c.young[key]
+	if !ok {
+		if n, ok = c.old[key]; ok {
+			c.put(key, n)
+		}
+	}
+	c.mu.Unlock()
+	if ok {
+		return n
+	}
+	key = numberKey{strings.Clone(raw), strings.Clone(region)} // the caller's may be pieces of a whole request
+	n = ParseNumber(key.raw, key.region)
+	c.mu.Lock()
+	c.put(key, n)
+	c.mu.Unlock()
+	return n
+}
+
+func (c *numbers) put(key numberKey, n Number) {
+	if len(c.young) >= c.half {
+		c.young, c.old = make(map[numberKey]Number, c.half/4), c.young
+	}
+	c.young[key] = n
+}
