@@ -38,7 +38,7 @@ func (t *Token) Merge(o Token) error {
 		return fmt.Errorf("tokens of two topics cannot be merged: %s and %s", t.Topic, o.Topic)
 	}
 	t.Topic = o.Topic
-	for p, next := range o.Next {
+	for p, next := range o.Next { // order-free: a maximum
 		t.Cover(p, next-1)
 	}
 	return nil
@@ -47,7 +47,7 @@ func (t *Token) Merge(o Token) error {
 // Partitions lists the partitions of the token, ascending.
 func (t Token) Partitions() []int32 {
 	list := make([]int32, 0, len(t.Next))
-	for p := range t.Next {
+	for p := range t.Next { // order-free: sorted below
 		list = append(list, p)
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i] < list[j] })

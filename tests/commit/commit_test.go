@@ -1,0 +1,255 @@
+// Package commit tries the commit of COMMIT.md: one partition at a time against a Redis, and the whole processor
+// under attack.
+package commit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/internal/event"
+	"switchboard/internal/pipeline"
+	"switchboard/internal/redisview"
+	"switchboard/internal/view"
+	"switchboard/tests/backend"
+)
+
+func TestMain(m *testing.M) { backend.Main(m) }
+
+var partition = event.Partition{Topic: "calls.reports", Number: 0}
+
+// encode and decode stand for Avro here: the commit does not care.
+func encode(e event.Event) []byte {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err)
+	}
+	return append([]byte(e.Type()+" "), b...)
+}
+
+func decode(value []byte) (event.Event, *pipeline.Poison) {
+	name, body, _ := strings.Cut(string(value), " ")
+	for _, e := range event.Types() {
+		if e.Type() == name && json.Unmarshal([]byte(body), e) == nil {
+			return e, nil
+		}
+	}
+	return nil, &pipeline.Poison{Class: pipeline.ClassBadAvro, Reason: "no event"}
+}
+
+// reports is random reports of a few subscribers with duplicates and amendments, before and after their originals.
+func reports(r *rand.Rand, n, subscribers int) []event.Event {
+	var list []event.Event
+	add := func(e event.Event) event.ID {
+		e.Envelope().ID = event.IDOf(e)
+		list = append(list, e)
+		return e.Envelope().ID
+	}
+	for len(list) < n {
+		c := event.Common{Subject: event.Subject(fmt.Sprint("s", r.IntN(subscribers))), OccurredAt: 1_700_000_000_000 + r.Int64N(40*86400)*1000}
+		rep := event.Report{Counterpart: fmt.Sprint("c", r.IntN(8)), Direction: event.Direction(1 + r.IntN(2)), Outcome: event.Answered, AntennaID: fmt.Sprint(r.IntN(3))}
+		d := event.CallDetails{DurationS: int32(r.IntN(300))}
+		id := add(&event.CallReported{Common: c, Report: rep, CallDetails: d})
+		if r.IntN(10) == 0 {
+			d.DurationS = int32(r.IntN(3)) * 10
+			add(&event.CallReportAmended{Common: c, Report: rep, CallDetails: d, Kind: event.Call, Amends: id, Revision: int32(1 + r.IntN(3))})
+		}
+		if r.IntN(20) == 0 {
+			list = append(list, list[r.IntN(len(list))])
+		}
+	}
+	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list
+}
+
+// expected is the fold of the list by the pure packages alone, one event at a time, as the dump of a Redis.
+func expected(list []event.Event, set view.Set) map[string]string {
+	subjects := map[event.Subject]*view.Subscriber{}
+	dump := map[string]string{}
+	var totals view.Totals
+	apply := func(muts []view.Mutation) {
+		for _, m := range muts {
+			switch m.Op {
+			case view.SetFields:
+				for i := 0; i < len(m.Args); i += 2 {
+					dump[m.Key+" "+m.Args[i]] = m.Args[i+1]
+				}
+			case view.SetScores:
+				dump[m.Key+" "+m.Args[1]] = m.Args[0]
+			default:
+				for _, f := range m.Args {
+					delete(dump, m.Key+" "+f)
+				}
+			}
+		}
+	}
+	for i, e := range list {
+		id := e.Envelope().Subject
+		s := subjects[id]
+		if s == nil {
+			s = view.NewSubscriber(id, set)
+			subjects[id] = s
+		}
+		s.Queue(int64(i), e)
+		reads := s.Reads(nil)
+		values := make([][]view.Value, len(reads))
+		for j, r := range reads {
+			for _, f := range r.Fields {
+				text, ok := dump[r.Key+" "+f]
+				values[j] = append(values[j], view.Value{Text: text, OK: ok})
+			}
+		}
+		if err := s.Fill(values); err != nil {
+			panic(err)
+		}
+		if err := s.Fold(); err != nil {
+			panic(err)
+		}
+		before := totals
+		totals.Add(s.Change())
+		apply(s.Project(nil))
+		apply(totals.Project(nil, before))
+		s.Settle()
+	}
+	return without(dump)
+}
+
+// without leaves out what the canonical hash leaves out.
+func without(dump map[string]string) map[string]string {
+	for k := range dump {
+		if strings.HasSuffix(k, " @") || strings.HasSuffix(k, " duplicates") {
+			delete(dump, k)
+		}
+	}
+	return dump
+}
+
+// dumpOf is everything that the serving generation of a partition holds.
+func dumpOf(t testing.TB, rdb redis.UniversalClient, p event.Partition) map[string]string {
+	t.Helper()
+	ctx := t.Context()
+	g := rdb.HGet(ctx, redisview.ServingKey, p.String()).Val()
+	prefix := redisview.Prefix(pipeline.LaneID{Partition: p, Generation: pipeline.Generation(g)})
+	dump := map[string]string{}
+	for _, key := range rdb.Keys(ctx, strings.NewReplacer("{", "\\{", "}", "\\}").Replace(prefix)+"*").Val() {
+		name := strings.TrimPrefix(key, prefix)
+		switch {
+		case name == "pos":
+		case strings.HasPrefix(name, "top:"):
+			for _, z := range rdb.ZRangeWithScores(ctx, key, 0, -1).Val() {
+				dump[name+" "+z.Member.(string)] = fmt.Sprintf("%.0f", z.Score)
+			}
+		default:
+			for f, v := range rdb.HGetAll(ctx, key).Val() {
+				dump[name+" "+f] = v
+			}
+		}
+	}
+	return without(dump)
+}
+
+func compare(t testing.TB, got, want map[string]string) {
+	t.Helper()
+	var diff []string
+	for k, v := range want {
+		if got[k] != v {
+			diff = append(diff, fmt.Sprintf("%s: got %q, want %q", k, got[k], v))
+		}
+	}
+	for k, v := range got {
+		if _, ok := want[k]; !ok {
+			diff = append(diff, fmt.Sprintf("%s: got %q, want nothing", k, v))
+		}
+	}
+	sort.Strings(diff)
+	if len(diff) > 0 {
+		t.Fatalf("%d of %d fields differ:\n%s", len(diff), len(want), strings.Join(diff[:min(len(diff), 20)], "\n"))
+	}
+}
+
+var allViews, _ = view.NewSet(view.Names())
+
+func limits(batch int) pipeline.Limits {
+	return pipeline.Limits{
+		LiveEvents: batch, CatchupEvents: batch, SubjectEvents: 100, ChunkCommands: 40, ChunkBytes: 1 << 20, ChunkDeadline: 5 * time.Second,
+		Tick: 50 * time.Millisecond, CacheBytes: 100_000, Panics: 10, Gather: 10 * time.Millisecond,
+	}
+}
+
+func newDeps(log *memlog, c *redisview.Client, l pipeline.Limits, set view.Set) pipeline.Deps {
+	logger := slog.New(slog.DiscardHandler)
+	if os.Getenv("DEBUG") != "" {
+		logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return pipeline.Deps{
+		Log: log, Models: c, Generations: c, DeadLetters: log.bury, Decode: decode,
+		NewSubject: func(id event.Subject, s view.Set) view.Subject { return view.NewSubscriber(id, s) },
+		Watermark:  log.watermark, Served: func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
+		Views: set, Limits: l, Version: "test", Run: fmt.Sprint("run", rand.Uint32()), Logger: logger,
+	}
+}
+
+// run folds the log with a lane until the read models have reached its end.
+func run(t testing.TB, log *memlog, c *redisview.Client, rdb redis.UniversalClient, l pipeline.Limits) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	stats := pipeline.NewStats()
+	lane := pipeline.NewLane(newDeps(log, c, l, allViews), pipeline.Assignment{Partition: log.partition, GroupOffset: -1}, &source{log: log, next: -1}, log, stats)
+	done := make(chan error, 1)
+	go func() { done <- lane.Run(ctx) }()
+	for stats.Snapshot().Next < log.end {
+		select {
+		case err := <-done:
+			t.Fatalf("the lane ended: %v", err)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBatchesDoNotMatter: batches of 1, 7 and 1,000 events, duplicates, disorder, holes and a restart give the same read models.
+func TestBatchesDoNotMatter(t *testing.T) {
+	for name, addr := range map[string]func(testing.TB) string{
+		"embedded": func(t testing.TB) string { return backend.EmbeddedRedis(t) },
+		"real":     func(t testing.TB) string { return backend.RealRedis(t).Addr },
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := addr(t)
+			c, err := redisview.New(redisview.Options{Addrs: []string{at}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			rdb := redis.NewClient(&redis.Options{Addr: at})
+			defer rdb.Close()
+			r := rand.New(rand.NewPCG(1, 2))
+			list := reports(r, 3000, 20)
+			for _, batch := range []int{1, 7, 1000} {
+				rdb.FlushAll(t.Context())
+				log := newMemlog(partition)
+				for i, e := range list {
+					id := e.Envelope().ID
+					log.add(id[:], encode(e), r.Int64N(2))
+					if i == len(list)/2 {
+						run(t, log, c, rdb, limits(batch))
+					}
+				}
+				run(t, log, c, rdb, limits(batch))
+				compare(t, dumpOf(t, rdb, partition), expected(list, allViews))
+			}
+		})
+	}
+}
