@@ -16,7 +16,7 @@ docker_instead() {
 	docker_runs && return
 	case $1 in *kafka*) ;; *) return 1 ;; esac
 	if [ -n "$(running kafka)$(running redis)" ] || type -P java >/dev/null || [ -n "${JAVA_HOME:-}" ]; then return 1; fi
-	type -P docker >/dev/null && docker info >/dev/null 2>&1
+	type -P docker >/dev/null && docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 }
 
 docker_up() {
