@@ -15,7 +15,7 @@ die() {
 }
 
 # say never fails: whoever read our stderr may be gone, and a stop must still be carried out.
-say() { printf '%s: %s\n' "${0##*/}" "$*" 2>/dev/null >&2 || true; }
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2 || true; }
 
 # use_local_dir sets $dir: data, pids and logs of one set of servers.
 use_local_dir() {
