@@ -19,7 +19,8 @@ type Contact struct {
 
 // Timeline is what is known of one week of a subscriber's timeline.
 type Timeline struct {
-	Count int64 // reports of the week
+	Count  int64 // reports of the week
+	Stored int64 // the same as the read models have it
 	// Whole: every entry of the week is in Present. So for a week that was empty when it was
 	// loaded; nobody then has to be asked whether an entry exists.
 	Whole   bool
@@ -175,7 +176,7 @@ func (s *Subscriber) Settle() {
 		for _, id := range week.Changed {
 			delete(week.Entries, id)
 		}
-		week.Changed = week.Changed[:0]
+		week.Changed, week.Stored = week.Changed[:0], week.Count
 	}
 	s.ChangedContacts, s.NewContacts, s.ChangedWeeks = s.ChangedContacts[:0], s.NewContacts[:0], s.ChangedWeeks[:0]
 }

@@ -101,7 +101,9 @@ func (s *Subscriber) projectCard(dst []Mutation) []Mutation {
 		}
 	}
 	for _, w := range s.state.ChangedWeeks {
-		set = append(set, WeekPrefix+string(w), strconv.FormatInt(s.state.Weeks[w].Count, 10))
+		if week := s.state.Weeks[w]; week.Count != week.Stored {
+			set = append(set, WeekPrefix+string(w), strconv.FormatInt(week.Count, 10))
+		}
 	}
 	dst = append(dst, Mutation{SetFields, CardKey(s.id), set})
 	if drop != nil {

@@ -85,7 +85,7 @@ func (s *Subscriber) readWeeks(ask asker) {
 			if v.OK {
 				weeks[i].Count, err = strconv.ParseInt(v.Text, 10, 64)
 			}
-			weeks[i].Whole = weeks[i].Count == 0
+			weeks[i].Stored, weeks[i].Whole = weeks[i].Count, weeks[i].Count == 0
 		}
 		return err
 	})
