@@ -14,6 +14,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/intake"
 	"switchboard/internal/view"
+	"switchboard/tests/reference"
 )
 
 // TestScenarios shows as text what reports do to the read models: events as they come in by HTTP, one a line, and the
@@ -83,42 +84,12 @@ func play(t *testing.T, lines string) string {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	var totals view.Totals
-	subjects := map[event.Subject]*view.Subscriber{}
-	stored := map[string]string{}
+	fold := reference.NewFold(set)
 	for offset, e := range facts(t, lines) {
-		id := e.Envelope().Subject
-		if subjects[id] == nil {
-			subjects[id] = view.NewSubscriber(id, set)
-		}
-		s := subjects[id]
 		fmt.Fprintf(&out, "%d %s\n", offset, e.Type())
-		s.Queue(int64(offset), e)
-		var values [][]view.Value
-		for _, r := range s.Reads(nil) {
-			v := make([]view.Value, len(r.Fields))
-			for i, f := range r.Fields {
-				v[i].Text, v[i].OK = stored[r.Key+" "+f], stored[r.Key+" "+f] != ""
-			}
-			values = append(values, v)
-		}
-		if err := s.Fill(values); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Fold(); err != nil {
-			t.Fatal(err)
-		}
-		before := totals
-		totals.Add(s.Change())
-		for _, m := range totals.Project(s.Project(nil), before) {
-			if m.Op == view.SetFields {
-				for i := 0; i < len(m.Args); i += 2 {
-					stored[m.Key+" "+m.Args[i]] = m.Args[i+1]
-				}
-			}
+		for _, m := range fold.Add(int64(offset), e) {
 			fmt.Fprintf(&out, "  %s\n", m)
 		}
-		s.Settle()
 	}
 	return out.String()
 }

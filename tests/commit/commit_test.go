@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"switchboard/internal/redisview"
 	"switchboard/internal/view"
 	"switchboard/tests/backend"
+	"switchboard/tests/reference"
 )
 
 func TestMain(m *testing.M) { backend.Main(m) }
@@ -69,111 +69,6 @@ func reports(r *rand.Rand, n, subscribers int) []event.Event {
 	}
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list
-}
-
-// expected is the fold of the list by the pure packages alone, one event at a time, as the dump of a Redis.
-func expected(list []event.Event, set view.Set) map[string]string {
-	subjects := map[event.Subject]*view.Subscriber{}
-	dump := map[string]string{}
-	var totals view.Totals
-	apply := func(muts []view.Mutation) {
-		for _, m := range muts {
-			switch m.Op {
-			case view.SetFields:
-				for i := 0; i < len(m.Args); i += 2 {
-					dump[m.Key+" "+m.Args[i]] = m.Args[i+1]
-				}
-			case view.SetScores:
-				dump[m.Key+" "+m.Args[1]] = m.Args[0]
-			default:
-				for _, f := range m.Args {
-					delete(dump, m.Key+" "+f)
-				}
-			}
-		}
-	}
-	for i, e := range list {
-		id := e.Envelope().Subject
-		s := subjects[id]
-		if s == nil {
-			s = view.NewSubscriber(id, set)
-			subjects[id] = s
-		}
-		s.Queue(int64(i), e)
-		reads := s.Reads(nil)
-		values := make([][]view.Value, len(reads))
-		for j, r := range reads {
-			for _, f := range r.Fields {
-				text, ok := dump[r.Key+" "+f]
-				values[j] = append(values[j], view.Value{Text: text, OK: ok})
-			}
-		}
-		if err := s.Fill(values); err != nil {
-			panic(err)
-		}
-		if err := s.Fold(); err != nil {
-			panic(err)
-		}
-		before := totals
-		totals.Add(s.Change())
-		apply(s.Project(nil))
-		apply(totals.Project(nil, before))
-		s.Settle()
-	}
-	return without(dump)
-}
-
-// without leaves out what the canonical hash leaves out.
-func without(dump map[string]string) map[string]string {
-	for k := range dump {
-		if strings.HasSuffix(k, " @") || strings.HasSuffix(k, " duplicates") {
-			delete(dump, k)
-		}
-	}
-	return dump
-}
-
-// dumpOf is everything that the serving generation of a partition holds.
-func dumpOf(t testing.TB, rdb redis.UniversalClient, p event.Partition) map[string]string {
-	t.Helper()
-	ctx := t.Context()
-	g := rdb.HGet(ctx, redisview.ServingKey, p.String()).Val()
-	prefix := redisview.Prefix(pipeline.LaneID{Partition: p, Generation: pipeline.Generation(g)})
-	dump := map[string]string{}
-	for _, key := range rdb.Keys(ctx, strings.NewReplacer("{", "\\{", "}", "\\}").Replace(prefix)+"*").Val() {
-		name := strings.TrimPrefix(key, prefix)
-		switch {
-		case name == "pos":
-		case strings.HasPrefix(name, "top:"):
-			for _, z := range rdb.ZRangeWithScores(ctx, key, 0, -1).Val() {
-				dump[name+" "+z.Member.(string)] = fmt.Sprintf("%.0f", z.Score)
-			}
-		default:
-			for f, v := range rdb.HGetAll(ctx, key).Val() {
-				dump[name+" "+f] = v
-			}
-		}
-	}
-	return without(dump)
-}
-
-func compare(t testing.TB, got, want map[string]string) {
-	t.Helper()
-	var diff []string
-	for k, v := range want {
-		if got[k] != v {
-			diff = append(diff, fmt.Sprintf("%s: got %q, want %q", k, got[k], v))
-		}
-	}
-	for k, v := range got {
-		if _, ok := want[k]; !ok {
-			diff = append(diff, fmt.Sprintf("%s: got %q, want nothing", k, v))
-		}
-	}
-	sort.Strings(diff)
-	if len(diff) > 0 {
-		t.Fatalf("%d of %d fields differ:\n%s", len(diff), len(want), strings.Join(diff[:min(len(diff), 20)], "\n"))
-	}
 }
 
 var allViews, _ = view.NewSet(view.Names())
@@ -248,7 +143,13 @@ func TestBatchesDoNotMatter(t *testing.T) {
 					}
 				}
 				run(t, log, c, rdb, limits(batch))
-				compare(t, dumpOf(t, rdb, partition), expected(list, allViews))
+				got, err := reference.Dump(t.Context(), rdb, reference.Serving(t.Context(), rdb, partition))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := reference.Diff(got, reference.Of(allViews, list)); diff != nil {
+					t.Fatalf("batches of %d:\n%s", batch, strings.Join(diff, "\n"))
+				}
 			}
 		})
 	}
