@@ -15,6 +15,9 @@ type Error struct {
 	Problem string
 }
 
+// ExitCode is 2: files of a topology are config. (A cluster that differs is *Mismatch, and ends with 1.)
+func (e *Error) ExitCode() int { return 2 }
+
 // Error is file:line: section name: key: problem, without what is empty.
 func (e *Error) Error() string {
 	parts := []string{e.File, strings.TrimSpace(e.Section + " " + e.Name), e.Key, e.Problem}

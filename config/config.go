@@ -1,0 +1,195 @@
+// Package config reads and checks what an operator may choose. default.yaml lists and explains
+// every key and is the manual; the structs below mirror it, and a test keeps them equal.
+//
+// Owns: sources and their order, types, ranges, rules between keys. Does not own: flags of commands, whether an
+// address answers, whether a named group or schema exists.
+package config
+
+import (
+	"time"
+
+	"switchboard/config/unit"
+)
+
+// Dev is the value of Config.Env under which careless settings are allowed.
+const Dev = "dev"
+
+// Config is every key. Load makes it; all values are within their documented ranges then.
+type Config struct {
+	Env           string        `mapstructure:"env"`
+	Kafka         Kafka         `mapstructure:"kafka"`
+	Redis         Redis         `mapstructure:"redis"`
+	Topology      Topology      `mapstructure:"topology"`
+	Ingest        Ingest        `mapstructure:"ingest"`
+	Processor     Processor     `mapstructure:"processor"`
+	Import        Import        `mapstructure:"import"`
+	Query         Query         `mapstructure:"query"`
+	DevServers    DevServers    `mapstructure:"dev"`
+	Observability Observability `mapstructure:"observability"`
+	Shutdown      Shutdown      `mapstructure:"shutdown"`
+	Identity      Identity      `mapstructure:"identity"`
+	Avro          Avro          `mapstructure:"avro"`
+
+	// Sources names what was read over default.yaml, in order, such as "prod.yaml" and "environment".
+	Sources []string `mapstructure:"-"`
+}
+
+// Kafka says where the log is.
+type Kafka struct {
+	Brokers     []string `mapstructure:"brokers"`
+	TopicPrefix string   `mapstructure:"topic_prefix"` // of topics and groups
+	ClientID    string   `mapstructure:"client_id"`
+	TLS         TLS      `mapstructure:"tls"`
+	SASL        SASL     `mapstructure:"sasl"`
+}
+
+// TLS is the encryption of connections to a server. Files are PEM; empty names mean none.
+type TLS struct {
+	Enabled    bool   `mapstructure:"enabled"`
+	CAFile     string `mapstructure:"ca_file"`
+	CertFile   string `mapstructure:"cert_file"`
+	KeyFile    string `mapstructure:"key_file"`
+	ServerName string `mapstructure:"server_name"`
+}
+
+// Values of SASL.Mechanism.
+const (
+	SASLNone        = "none"
+	SASLPlain       = "plain"
+	SASLScramSHA256 = "scram-sha-256"
+	SASLScramSHA512 = "scram-sha-512"
+)
+
+// SASL is who we are to the brokers.
+type SASL struct {
+	Mechanism string `mapstructure:"mechanism"`
+	Username  string `mapstructure:"username"`
+	Password  Secret `mapstructure:"password"`
+}
+
+// Values of Redis.Kind.
+const (
+	RedisServer   = "server"
+	RedisCluster  = "cluster"
+	RedisEmbedded = "embedded" // miniredis
+)
+
+// Redis says where the read models are.
+type Redis struct {
+	Kind     string   `mapstructure:"kind"`
+	Addrs    []string `mapstructure:"addrs"`
+	Username string   `mapstructure:"username"`
+	Password Secret   `mapstructure:"password"`
+	DB       int      `mapstructure:"db"`
+	TLS      TLS      `mapstructure:"tls"`
+}
+
+// Topology says what lies over the built-in topology.
+type Topology struct {
+	Overlays []string `mapstructure:"overlays"` // files
+}
+
+// Values of Ingest.Auth.
+const (
+	AuthAuto = "auto"
+	AuthOn   = "on"
+	AuthOff  = "off"
+)
+
+// Ingest is the HTTP door.
+type Ingest struct {
+	Listen             string        `mapstructure:"listen"`
+	URL                string        `mapstructure:"url"`
+	APIKeys            []APIKey      `mapstructure:"api_keys"`
+	Auth               string        `mapstructure:"auth"` // on or off: Load has settled auto
+	MaxEvents          int           `mapstructure:"max_events"`
+	MaxBodyBytes       unit.Bytes    `mapstructure:"max_body_bytes"`
+	MaxEventBytes      unit.Bytes    `mapstructure:"max_event_bytes"`
+	MaxInflightBytes   unit.Bytes    `mapstructure:"max_inflight_bytes"`
+	RequestDeadline    time.Duration `mapstructure:"request_deadline"`
+	MaxBufferedRecords int           `mapstructure:"max_buffered_records"`
+	MaxBufferedBytes   unit.Bytes    `mapstructure:"max_buffered_bytes"`
+	MaxConnections     int           `mapstructure:"max_connections"`
+	DefaultRegion      string        `mapstructure:"default_region"`
+}
+
+// Values of Processor.Duplicates.
+const (
+	DuplicatesExact = "exact"
+	DuplicatesOff   = "off"
+)
+
+// Processor folds the log into the read models.
+type Processor struct {
+	Group            string        `mapstructure:"group"` // without Kafka.TopicPrefix
+	Views            []string      `mapstructure:"views"` // in the order of Views
+	Duplicates       string        `mapstructure:"duplicates"`
+	Batch            Batch         `mapstructure:"batch"`
+	Chunk            Chunk         `mapstructure:"chunk"`
+	Tick             time.Duration `mapstructure:"tick"`
+	CacheBytes       unit.Bytes    `mapstructure:"cache_bytes"` // of the process
+	QueueBytes       unit.Bytes    `mapstructure:"queue_bytes"` // of the process
+	SessionTimeout   time.Duration `mapstructure:"session_timeout"`
+	RebalanceTimeout time.Duration `mapstructure:"rebalance_timeout"`
+	PanicsPerMinute  int           `mapstructure:"panics_per_minute"`
+}
+
+// Batch says how much is folded before it is written.
+type Batch struct {
+	LiveEvents        int           `mapstructure:"live_events"`
+	CatchupEvents     int           `mapstructure:"catchup_events"`
+	SubjectEvents     int           `mapstructure:"subject_events"`
+	MaxCommitInterval time.Duration `mapstructure:"max_commit_interval"`
+}
+
+// Chunk is what Redis applies as a whole.
+type Chunk struct {
+	Commands int           `mapstructure:"commands"`
+	Bytes    unit.Bytes    `mapstructure:"bytes"`
+	Deadline time.Duration `mapstructure:"deadline"`
+}
+
+// Import is the door for files.
+type Import struct {
+	DefaultRegion      string        `mapstructure:"default_region"`
+	MaxRowBytes        unit.Bytes    `mapstructure:"max_row_bytes"`
+	MaxBufferedRecords int           `mapstructure:"max_buffered_records"`
+	MaxBufferedBytes   unit.Bytes    `mapstructure:"max_buffered_bytes"`
+	Wait               time.Duration `mapstructure:"wait"`
+}
+
+// Query is how long answers may take.
+type Query struct {
+	Wait    time.Duration `mapstructure:"wait"`
+	Timeout time.Duration `mapstructure:"timeout"`
+}
+
+// DevServers is where the embedded servers of `switchboard dev` listen.
+type DevServers struct {
+	KafkaListen string `mapstructure:"kafka_listen"`
+	RedisListen string `mapstructure:"redis_listen"`
+}
+
+// Observability is what a process shows of itself.
+type Observability struct {
+	Listen      string `mapstructure:"listen"`
+	AllowRemote bool   `mapstructure:"allow_remote"`
+	LogLevel    string `mapstructure:"log_level"`  // debug, info, warn, error
+	LogFormat   string `mapstructure:"log_format"` // text, json
+}
+
+// Shutdown is how a process ends.
+type Shutdown struct {
+	ReadyDelay    time.Duration `mapstructure:"ready_delay"`
+	DrainDeadline time.Duration `mapstructure:"drain_deadline"`
+}
+
+// Identity is how people are named in facts.
+type Identity struct {
+	Mode string `mapstructure:"mode"` // clear
+}
+
+// Avro is about bytes from outside.
+type Avro struct {
+	SchemaIDs []SchemaID `mapstructure:"schema_ids"`
+}
