@@ -215,9 +215,9 @@ func (d *Decoder) foreign(name, text string) *reading {
 	return r
 }
 
-// read decodes a body. The strings of one record share one copy of it: two allocations instead of
-// one for each string, and whoever keeps a string keeps that record's few hundred bytes alive, not
-// the batch it was fetched in.
+// read decodes a body. The strings of one record share one copy of it, and whoever keeps a string
+// keeps these few hundred bytes alive. Pointing into the value itself would save that copy (a tenth of the time) and
+// keep a whole fetched batch; by default twmb/avro copies strings into blocks of 1 KiB that records share.
 func (r *reading) read(body []byte, into any) error {
 	rest, err := r.schema.Decode(append([]byte(nil), body...), into, avro.AliasInput())
 	if err != nil {

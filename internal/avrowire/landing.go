@@ -8,8 +8,8 @@ import "switchboard/internal/event"
 // that leads to the field in the fact. The shallower field wins its name; a null sets the pointer
 // to nil and leaves the field zero, a value is written where the pointer leads.
 //
-// An optional field that is missing here is read all the same, by reflection. TestLandings fails for it, and
-// TestRoundTripAndConformance for a pointer that leads elsewhere.
+// An optional field that is missing here is read all the same, by reflection. TestLandings fails
+// for it, and TestRoundTripAndConformance for a pointer that leads elsewhere.
 
 type optionalCommon struct {
 	Reporter      *string `avro:"reporter"`
