@@ -84,7 +84,7 @@ func (s *subset) walkContacts(t *timeline, filter filter, withTalk bool) {
 			s.perContact.add(reports)
 			s.perContactTo.add(to)
 			s.secondsWith.add(seconds)
-			s.talk.end()
+			s.talk.close()
 		}
 		reports, to, seconds = 0, 0, 0
 	}

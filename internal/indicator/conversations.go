@@ -11,19 +11,19 @@ type talk struct {
 
 	lastMs           int64 // of the contact's last report
 	lastOut          bool  // direction of the conversation's last text
-	begun, any       bool  // the contact has a report; a conversation is open
+	open             bool  // a conversation is; else nothing else of these matters
 	wasIn, wasAnswer bool  // the open one began with an incoming text; has an outgoing one
 }
 
-// add takes the next report of the contact.
+// add takes the next report of the contact. close must come before the first report of another one.
 func (t *talk) add(r *row) {
-	if t.begun && r.start-t.lastMs >= conversationGapMs {
+	if r.start-t.lastMs >= conversationGapMs {
 		t.close()
 	}
 	text, out := r.class.is(isText), r.class.is(isOut)
 	switch {
-	case text && !t.any:
-		t.any, t.wasIn, t.wasAnswer = true, !out, out
+	case text && !t.open:
+		t.open, t.wasIn, t.wasAnswer = true, !out, out
 	case text:
 		if out && !t.lastOut && r.start > t.lastMs {
 			t.delays.add(r.start - t.lastMs)
@@ -32,24 +32,19 @@ func (t *talk) add(r *row) {
 	default:
 		t.close()
 	}
-	t.begun, t.lastMs, t.lastOut = true, r.start, out
+	t.lastMs, t.lastOut = r.start, out
 }
 
+// close ends the conversation, if one is open.
 func (t *talk) close() {
-	if !t.any {
+	if !t.open {
 		return
 	}
 	t.conversations++
 	t.initiated += count(!t.wasIn)
 	t.received += count(t.wasIn)
 	t.answered += count(t.wasIn && t.wasAnswer)
-	t.any = false
-}
-
-// end ends the contact.
-func (t *talk) end() {
-	t.close()
-	t.begun = false
+	t.open = false
 }
 
 // responseRate is unknown when no conversation began with an incoming text.
