@@ -34,8 +34,15 @@ type Config struct {
 	Sources []string `mapstructure:"-"`
 }
 
+// Values of Kafka.Kind.
+const (
+	KafkaServer   = "server"
+	KafkaEmbedded = "embedded" // kfake
+)
+
 // Kafka says where the log is.
 type Kafka struct {
+	Kind        string   `mapstructure:"kind"`
 	Brokers     []string `mapstructure:"brokers"`
 	TopicPrefix string   `mapstructure:"topic_prefix"` // of topics and groups
 	ClientID    string   `mapstructure:"client_id"`

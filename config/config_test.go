@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Config{
 		Env:      "dev",
-		Kafka:    Kafka{Brokers: []string{"127.0.0.1:9092"}, ClientID: "switchboard", SASL: SASL{Mechanism: SASLNone}},
+		Kafka:    Kafka{Kind: KafkaServer, Brokers: []string{"127.0.0.1:9092"}, ClientID: "switchboard", SASL: SASL{Mechanism: SASLNone}},
 		Redis:    Redis{Kind: RedisServer, Addrs: []string{"127.0.0.1:6379"}},
 		Topology: Topology{Overlays: []string{}},
 		Ingest: Ingest{

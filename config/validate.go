@@ -57,6 +57,8 @@ var envName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
 func (k Kafka) validate(j judge, env string) {
 	j.addresses("kafka.brokers", k.Brokers)
+	j.oneOf("kafka.kind", k.Kind, KafkaServer, KafkaEmbedded)
+	j.must(k.Kind != KafkaEmbedded || env == Dev, "kafka.kind", "", "embedded is for dev only")
 	j.must(prefix.MatchString(k.TopicPrefix), "kafka.topic_prefix", "",
 		"%q: want at most 100 of A-Z a-z 0-9 . _ -, beginning with a letter or digit", k.TopicPrefix)
 	j.must(k.ClientID != "", "kafka.client_id", "", "missing")

@@ -68,13 +68,16 @@ func (v *validator) text(field, s string) {
 
 func (v *validator) report(r *Report) {
 	v.check("direction", r.Direction == In || r.Direction == Out, "must be in or out")
-	v.text("counterpart", r.Counterpart)
-	v.text("antenna_id", r.AntennaID)
-	v.text("cell", r.Cell)
+	for _, f := range [...]struct{ name, value string }{
+		{"counterpart", r.Counterpart}, {"antenna_id", r.AntennaID}, {"cell", r.Cell}, {"tac", r.TAC}, {"handset", r.Handset}, {"sim", r.SIM}, {"geohash", r.Geohash},
+	} {
+		v.text(f.name, f.value)
+	}
 	v.check("repeat", r.Repeat >= 0, "must be >= 0")
 }
 
 func (v *validator) call(d *CallDetails) {
 	v.check("duration_s", d.DurationS >= 0 && d.DurationS <= MaxDurationS, fmt.Sprintf("must be 0 to %d", MaxDurationS))
 	v.check("ring_s", d.RingS >= 0, "must be >= 0")
+	v.text("forwarded_from", d.ForwardedFrom)
 }

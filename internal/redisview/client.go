@@ -20,6 +20,7 @@ type Options struct {
 	Cluster  bool // Redis Cluster; else the first address is the server
 	Username string
 	Password string
+	DB       int // of a server; a cluster has only 0
 	TLS      *tls.Config
 	// Timeout bounds a trip for which the caller's context sets no earlier deadline.
 	Timeout time.Duration
@@ -65,7 +66,7 @@ func New(o Options) (*Client, error) {
 func (c *Client) nodeOptions(addr string) *redis.Options {
 	o := &c.options
 	return &redis.Options{
-		Addr: addr, Username: o.Username, Password: o.Password, Dialer: o.Dial, Protocol: 2, DisableIdentity: true,
+		Addr: addr, Username: o.Username, Password: o.Password, DB: o.DB, Dialer: o.Dial, Protocol: 2, DisableIdentity: true,
 		ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true, MaxRetries: -1,
 	}
 }

@@ -240,3 +240,9 @@ func (c *faultconn) Close() error {
 	c.once.Do(func() { close(c.gone) })
 	return c.Conn.Close()
 }
+
+func (n *faultnet) isCut() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut
+}

@@ -1,0 +1,177 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"switchboard/config"
+	"switchboard/internal/event"
+	"switchboard/internal/kafkalog"
+	"switchboard/internal/pipeline"
+	"switchboard/internal/redisview"
+	"switchboard/internal/view"
+	"switchboard/topology"
+)
+
+// Dialer reaches a server; tests put faults there. nil is the ordinary network.
+type Dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// Processor folds the facts into the read models. It is the program of cmd/processor as a value.
+type Processor struct {
+	Config    *config.Config
+	Logger    *slog.Logger
+	Version   string
+	KafkaDial Dialer
+	RedisDial Dialer
+
+	mu    sync.Mutex
+	lanes map[event.Partition]*pipeline.Stats
+}
+
+// Lanes is the statistics of every partition that the processor has now.
+func (p *Processor) Lanes() map[event.Partition]pipeline.Snapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[event.Partition]pipeline.Snapshot, len(p.lanes))
+	for partition, stats := range p.lanes {
+		out[partition] = stats.Snapshot()
+	}
+	return out
+}
+
+// Ready is nil when every partition that the processor has is folded; else it says which is not, and why.
+func (p *Processor) Ready() error {
+	for partition, s := range p.Lanes() {
+		switch {
+		case s.Stopped != nil:
+			return s.Stopped
+		case s.State == pipeline.Claiming:
+			return fmt.Errorf("%s is being claimed", partition)
+		}
+	}
+	return nil
+}
+
+// Run folds until ctx ends, then finishes the chunks in flight and leaves the group.
+func (p *Processor) Run(ctx context.Context) error {
+	cfg := p.Config
+	top, err := LoadTopology(cfg)
+	if err != nil {
+		return err
+	}
+	options, err := kafkaOptions(cfg, p.Logger, p.KafkaDial)
+	if err != nil {
+		return err
+	}
+	if err := checkTopology(ctx, cfg, options, top); err != nil {
+		return err
+	}
+	models, err := connectRedis(ctx, cfg, p.RedisDial, p.Logger)
+	if err != nil {
+		return err
+	}
+	defer models.Close()
+	log, err := kafkalog.NewLog(options)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	appender, err := kafkalog.NewAppender(kafkalog.AppenderOptions{Options: options})
+	if err != nil {
+		return err
+	}
+	defer closeAppender(appender, cfg)
+
+	facts, err := reportsTopic(top)
+	if err != nil {
+		return err
+	}
+	deps, err := p.deps(top, facts, log, models, appender)
+	if err != nil {
+		return err
+	}
+	w := &watch{serving: models.ServingAll, ends: func(ctx context.Context) (map[event.Partition]int64, error) {
+		return log.HighWatermarks(ctx, facts.Name)
+	}}
+	deps.Watermark, deps.Served = w.watermark, w.served
+	consumer, err := p.consumer(options, facts.Name)
+	if err != nil {
+		return err
+	}
+	return p.fold(ctx, w, consumer, deps)
+}
+
+// fold runs the lanes, and the watch beside them.
+func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consumer, deps pipeline.Deps) error {
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // lanes ask until the last one has ended
+	var background sync.WaitGroup
+	w.ask(ctx)
+	background.Go(func() { w.run(watching, time.Second) })
+	defer background.Wait()
+	defer stop()
+	return consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) { p.lane(ctx, deps, source) })
+}
+
+func (p *Processor) consumer(options kafkalog.Options, topic string) (*kafkalog.Consumer, error) {
+	cfg := &p.Config.Processor
+	return kafkalog.NewConsumer(kafkalog.ConsumerOptions{
+		Options: options, Group: p.Config.Kafka.TopicPrefix + cfg.Group, Topics: []string{topic},
+		SessionTimeout: cfg.SessionTimeout, RebalanceTimeout: cfg.RebalanceTimeout,
+		QueueBytes: int64(cfg.QueueBytes), QueueRecords: cfg.Batch.CatchupEvents,
+	})
+}
+
+// deps is what the lanes share.
+func (p *Processor) deps(top topology.Topology, facts topology.Topic, log *kafkalog.Log, models *redisview.Client, appender *kafkalog.Appender) (pipeline.Deps, error) {
+	cfg := &p.Config.Processor
+	set, err := view.NewSet(cfg.Views)
+	if err != nil {
+		return pipeline.Deps{}, &config.Error{Key: "processor.views", Problem: err.Error()}
+	}
+	decode, err := newDecode(p.Config)
+	if err != nil {
+		return pipeline.Deps{}, err
+	}
+	letters, err := lettersTopic(top)
+	if err != nil {
+		return pipeline.Deps{}, err
+	}
+	return pipeline.Deps{
+		Log: log, Models: models, Generations: models, DeadLetters: kafkalog.DeadLetters(appender, letters.Name), Decode: decode,
+		NewSubject: func(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) },
+		Views:      set, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
+		Limits: pipeline.Limits{
+			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
+			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,
+			Tick: cfg.Tick, CacheBytes: int(cfg.CacheBytes) / int(facts.Partitions), Panics: cfg.PanicsPerMinute,
+		},
+	}, nil
+}
+
+// lane folds one partition, in the goroutine that the consumer gives it.
+func (p *Processor) lane(ctx context.Context, deps pipeline.Deps, source *kafkalog.Partition) {
+	assignment := source.Assignment()
+	stats := pipeline.NewStats()
+	p.mu.Lock()
+	if p.lanes == nil {
+		p.lanes = make(map[event.Partition]*pipeline.Stats)
+	}
+	p.lanes[assignment.Partition] = stats
+	p.mu.Unlock()
+	err := pipeline.NewLane(deps, assignment, source, source, stats).Run(ctx)
+	var stopped *pipeline.Stopped
+	if errors.As(err, &stopped) { // stays visible until the partition goes to somebody else
+		<-ctx.Done()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lanes[assignment.Partition] == stats {
+		delete(p.lanes, assignment.Partition)
+	}
+}
