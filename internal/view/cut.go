@@ -1,6 +1,7 @@
 package view
 
 import (
+	"encoding/base64"
 	"errors"
 
 	"switchboard/internal/event"
@@ -76,17 +77,30 @@ type Ranked struct {
 	Score   int64
 }
 
-// Place says where a subscriber is kept.
+// Place says where a subscriber is kept, by full names of keys.
 type Place struct {
-	Cut
-	Keys []string // full names of the keys that exist or would exist, without the weeks of the timeline
-	// Weeks are full names of the timeline's keys, ascending.
-	Weeks []string
-	Node  string // host:port that has the keys
+	Reading
+	Pos   string   // the position of the generation
+	Keys  []string // of the subscriber, without its timeline
+	Weeks []string // of its timeline, ascending
+	Node  string   // host:port of the server that has them
 }
 
 // Lag is a partition whose read models have not reached a position.
 type Lag struct {
 	Partition  event.Partition
 	Next, Want int64 // Next is -1 while nothing serves the partition
+}
+
+// ParseEntryField reads what EntryField wrote.
+func ParseEntryField(s string) (id fold.EntryID, err error) {
+	if base64.RawURLEncoding.DecodedLen(len(s)) != len(id) {
+		return id, errEntry
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return id, errEntry
+	}
+	copy(id[:], raw)
+	return id, nil
 }

@@ -1,11 +1,13 @@
 package view
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -150,4 +152,28 @@ func (s State) Hash() (Hash, error) {
 		}
 	}
 	return h, nil
+}
+
+// PartHash is the hash of one partition at its position.
+type PartHash struct {
+	Cut
+	Hash Hash
+}
+
+// HashAnswer is the hash of all partitions, with the position of each.
+type HashAnswer struct {
+	Hash  Hash
+	Parts []PartHash
+}
+
+// Add takes in a partition.
+func (a *HashAnswer) Add(p PartHash) {
+	a.Hash.Merge(p.Hash)
+	a.Parts = append(a.Parts, p)
+	slices.SortFunc(a.Parts, func(x, y PartHash) int { return cmp.Compare(x.Partition.Number, y.Partition.Number) })
+}
+
+// Comparable tells whether two folds of the log must have this hash: not where records without a value were skipped.
+func (a *HashAnswer) Comparable() bool {
+	return !slices.ContainsFunc(a.Parts, func(p PartHash) bool { return p.Tombstones > 0 })
 }
