@@ -151,11 +151,14 @@ func (d Diff) Err() error {
 // Mismatch says that a cluster is not as the topology says. A role that meets it must not start.
 type Mismatch struct{ Diff Diff }
 
-// Error is the rendered diff, of several lines, with what to do.
+// Error says in its first line what to do, and then Details.
 func (m *Mismatch) Error() string {
 	todo := "run `switchboard topology apply`"
 	if len(m.Diff.Refusals) > 0 {
 		todo = "what is refused needs a person"
 	}
-	return "the cluster differs from the topology; " + todo + ":\n" + strings.TrimRight(m.Diff.String(), "\n")
+	return "the cluster differs from the topology; " + todo + ":\n" + m.Details()
 }
+
+// Details is the rendered diff. It holds settings alone, so that daemons print it as it is.
+func (m *Mismatch) Details() string { return strings.TrimRight(m.Diff.String(), "\n") }
