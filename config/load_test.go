@@ -79,6 +79,7 @@ func TestDevEnv(t *testing.T) {
 		"nothing else":            {Options{Dir: dir}, fromDev},
 		"a log level":             {Options{Dir: dir, Environ: []string{"SWITCHBOARD_OBSERVABILITY_LOG_LEVEL=debug"}}, fromDev},
 		"another Redis":           {Options{Dir: dir, Environ: []string{"SWITCHBOARD_REDIS_ADDRS=r:1"}}, fromDefault},
+		"another kind of Kafka":   {Options{Dir: dir, Environ: []string{"SWITCHBOARD_KAFKA_KIND=server"}}, fromDefault},
 		"another env":             {Options{Dir: dir, Environ: []string{"SWITCHBOARD_ENV=test"}}, fromDefault},
 		"a file":                  {Options{Dir: dir, File: prod}, fromDefault},
 		"no folder":               {Options{}, fromDefault},

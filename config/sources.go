@@ -149,7 +149,7 @@ func setVariables(v *viper.Viper, source string, variables map[string]string, er
 }
 
 // identifies are the variables that point at an installation: one that has them is not dev's.
-var identifies = []string{"SWITCHBOARD_ENV", "SWITCHBOARD_KAFKA_BROKERS", "SWITCHBOARD_REDIS_KIND", "SWITCHBOARD_REDIS_ADDRS"}
+var identifies = []string{"SWITCHBOARD_ENV", "SWITCHBOARD_KAFKA_KIND", "SWITCHBOARD_KAFKA_BROKERS", "SWITCHBOARD_REDIS_KIND", "SWITCHBOARD_REDIS_ADDRS"}
 
 // devEnv is what `switchboard dev` wrote, if it is to be used.
 func devEnv(o Options, env map[string]string, errs *Errors) (file string, values map[string]string) {
