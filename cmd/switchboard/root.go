@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	c := &cli{in: in, out: out, err: errs}
 	root := &cobra.Command{
 		Use: "switchboard", Short: "Event-sourced pipeline for call and device events, on Kafka and Redis", Version: version,
-		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
+		SilenceErrors: true, SilenceUsage: true, Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "`FILE` with keys that differ from the defaults (see switchboard config)")
@@ -46,6 +46,7 @@ func (c *cli) commands() []*cobra.Command {
 		c.configCommand(),
 		c.schemasCommand(),
 		c.topologyCommand(),
+		c.importCommand(),
 	}
 }
 
@@ -75,6 +76,14 @@ func (c *cli) exitCode(err error) int {
 	}
 	fmt.Fprintln(c.err, "switchboard:", err)
 	return 1
+}
+
+// noSuchCommand is for commands that only have subcommands.
+func noSuchCommand(cmd *cobra.Command, got []string) error {
+	if len(got) > 0 {
+		return usage{fmt.Errorf("there is no command %q; see %s --help", got[0], cmd.CommandPath())}
+	}
+	return nil
 }
 
 // args checks the number of arguments; a wrong one is wrong usage.

@@ -10,7 +10,7 @@ import (
 )
 
 func (c *cli) schemasCommand() *cobra.Command {
-	parent := &cobra.Command{Use: "schemas", Short: "the Avro schemas of everything on the wire", Args: args(0, "a subcommand"), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	parent := &cobra.Command{Use: "schemas", Short: "the Avro schemas of everything on the wire", Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	parent.AddCommand(
 		&cobra.Command{
 			Use: "check", Short: "prove that each version can be read by the next and by the one before", Args: args(0, "no argument"),
