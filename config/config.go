@@ -89,6 +89,8 @@ type Redis struct {
 	Password Secret   `mapstructure:"password"`
 	DB       int      `mapstructure:"db"`
 	TLS      TLS      `mapstructure:"tls"`
+	// AllowVolatile takes a server that writes nothing to disk.
+	AllowVolatile bool `mapstructure:"allow_volatile"`
 }
 
 // Topology says what lies over the built-in topology.

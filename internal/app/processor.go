@@ -104,18 +104,26 @@ func (p *Processor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.fold(ctx, w, consumer, deps)
+	return p.fold(ctx, w, consumer, deps, models)
 }
 
-// fold runs the lanes, and the watch beside them.
-func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consumer, deps pipeline.Deps) error {
+// fold runs the lanes, and what watches beside them.
+func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consumer, deps pipeline.Deps, models *redisview.Client) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // lanes ask until the last one has ended
 	var background sync.WaitGroup
 	w.ask(ctx)
 	background.Go(func() { w.run(watching, time.Second) })
+	background.Go(func() { keepChecking(watching, models, p.Config, fail) })
 	defer background.Wait()
 	defer stop()
-	return consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) { p.lane(ctx, deps, source) })
+	err := consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) { p.lane(ctx, deps, source) })
+	var unsafe *redisview.UnsafeRedis
+	if errors.As(context.Cause(ctx), &unsafe) {
+		return unsafe
+	}
+	return err
 }
 
 func (p *Processor) consumer(options kafkalog.Options, topic string) (*kafkalog.Consumer, error) {

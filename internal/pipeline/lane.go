@@ -115,6 +115,8 @@ func (l *Lane) Run(ctx context.Context) error {
 			return stopped
 		case ctx.Err() != nil, errors.Is(err, ErrReleased):
 			return nil
+		case errors.Is(err, errLookAgain):
+			continue
 		}
 		l.log.Warn("claiming again", "cause", err)
 		if !sleep(ctx, l.pause.NextBackOff()) {
@@ -275,9 +277,15 @@ func (l *Lane) create(ctx context.Context, o *Observed) error {
 	if err != nil {
 		return fmt.Errorf("let generation %s serve: %w", id.Generation, err)
 	}
-	l.stats.generations.Add(1)
-	return fmt.Errorf("generation %s made to serve: %t", id.Generation, served)
+	if served {
+		l.stats.generations.Add(1)
+		l.log.Info("a generation serves", "generation", id.Generation, "because", "there was no position")
+	}
+	return errLookAgain
 }
+
+// errLookAgain: the read models have changed by what the lane has decided; it decides again from what is there now.
+var errLookAgain = errors.New("look again")
 
 // lastReport is what a lease check commits: the position as last acknowledged; before there is one, what the group
 // already had, so that an operator's reset is not forgotten.

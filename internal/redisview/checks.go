@@ -77,8 +77,8 @@ func (c *Client) Check(ctx context.Context, o CheckOptions) (Findings, error) {
 	}
 	cluster, ok := c.shared.(*redis.ClusterClient)
 	if !ok {
-		node := c.shared.(*redis.Client)
-		return list, one(ctx, node)
+		err := one(ctx, c.shared.(*redis.Client))
+		return list, err
 	}
 	addrs, err := masters(ctx, cluster)
 	if err != nil {

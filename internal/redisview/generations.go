@@ -131,7 +131,7 @@ func (c *Client) ServingAll(ctx context.Context) (map[string]string, error) {
 }
 
 // Serve points v:serving at a generation, if its field is missing or names a generation without a position. False: it names
-// another one, or changed meanwhile.
+// another one. Lanes of other partitions write the same hash: whenever it has changed meanwhile, its field is looked at again.
 func (c *Client) Serve(ctx context.Context, id pipeline.LaneID) (bool, error) {
 	client, conn, err := c.dedicated(ctx, ServingKey)
 	if err != nil {
@@ -139,26 +139,37 @@ func (c *Client) Serve(ctx context.Context, id pipeline.LaneID) (bool, error) {
 	}
 	defer client.Close()
 	defer conn.Close()
-	pipe := conn.Pipeline()
-	pipe.Do(ctx, "WATCH", ServingKey)
-	all := pipe.HGetAll(ctx, ServingKey)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return false, err
-	}
-	if now := pipeline.Generation(all.Val()[id.Partition.String()]); now != "" {
-		n, err := c.shared.Exists(ctx, PosKey(pipeline.LaneID{Partition: id.Partition, Generation: now})).Result()
-		if err != nil || n > 0 {
+	for {
+		now, err := c.watchServing(ctx, conn, id)
+		if err != nil || now != "" {
 			return now == id.Generation, err
 		}
+		pipe := conn.Pipeline()
+		pipe.Do(ctx, "MULTI")
+		pipe.Do(ctx, "HSET", ServingKey, id.Partition.String(), string(id.Generation))
+		exec := pipe.Do(ctx, "EXEC")
+		_, _ = pipe.Exec(ctx) // the error of the first command; EXEC decides
+		if err := exec.Err(); !errors.Is(err, redis.Nil) {
+			return err == nil, err
+		}
 	}
-	pipe = conn.Pipeline()
-	pipe.Do(ctx, "MULTI")
-	pipe.Do(ctx, "HSET", ServingKey, id.Partition.String(), string(id.Generation))
-	exec := pipe.Do(ctx, "EXEC")
-	_, _ = pipe.Exec(ctx) // the error of the first command; EXEC decides
-	err = exec.Err()
-	if errors.Is(err, redis.Nil) {
-		return false, nil
+}
+
+// watchServing watches v:serving and tells which generation serves the partition; "" when none, or one without a position.
+func (c *Client) watchServing(ctx context.Context, conn *redis.Conn, id pipeline.LaneID) (pipeline.Generation, error) {
+	pipe := conn.Pipeline()
+	pipe.Do(ctx, "WATCH", ServingKey)
+	field := pipe.HGet(ctx, ServingKey, id.Partition.String())
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return "", err
 	}
-	return err == nil, err
+	now := pipeline.Generation(field.Val())
+	if now == "" {
+		return "", nil
+	}
+	n, err := c.shared.Exists(ctx, PosKey(pipeline.LaneID{Partition: id.Partition, Generation: now})).Result()
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return now, nil
 }
