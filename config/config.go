@@ -88,9 +88,9 @@ type Redis struct {
 	Username string   `mapstructure:"username"`
 	Password Secret   `mapstructure:"password"`
 	DB       int      `mapstructure:"db"`
-	TLS      TLS      `mapstructure:"tls"`
 	// AllowVolatile takes a server that writes nothing to disk.
 	AllowVolatile bool `mapstructure:"allow_volatile"`
+	TLS           TLS  `mapstructure:"tls"`
 }
 
 // Topology says what lies over the built-in topology.
