@@ -47,7 +47,7 @@ func (j judge) views(p Processor) {
 	j.must(has("card"), key, "", "card is missing: it holds the position of each subject, and the sums")
 	j.must(!has("card") || has("timeline") || p.Duplicates == DuplicatesOff, key, "add timeline, or set processor.duplicates to off",
 		"card needs timeline: it is how a duplicate is known (views are %s)", strings.Join(p.Views, ", "))
-	j.must(!has("timeline") || p.Duplicates == DuplicatesExact, key, "take timeline out, or set processor.duplicates to exact",
+	j.must(!has("timeline") || p.Duplicates != DuplicatesOff, key, "take timeline out, or set processor.duplicates to exact",
 		"a timeline is how duplicates are known, and processor.duplicates is off")
 	j.must(!has("reach") || has("contacts"), key, "", "reach needs contacts: it is written when a contact is new")
 }
