@@ -2,7 +2,7 @@ package intake
 
 import "switchboard/internal/event"
 
-// Errors are all problems of one item, in the order of the fields. A problem of the item as a
+// Errors are the problems of one item, at most 20, in the order of the fields. A problem of the item as a
 // whole, such as broken JSON, has no field. Nothing in it quotes a value of the input, names of
 // unknown fields excepted.
 type Errors []*event.FieldError
@@ -41,7 +41,13 @@ func (e Errors) Unwrap() []error {
 
 func problem(field, text string) Errors { return Errors{{Field: field, Problem: text}} }
 
+// maxProblems bounds what one item can make us say.
+const maxProblems = 20
+
 func (e *Errors) add(field, text string) {
+	if len(*e) >= maxProblems {
+		return
+	}
 	*e = append(*e, &event.FieldError{Field: field, Problem: text})
 }
 
