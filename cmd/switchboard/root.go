@@ -47,6 +47,10 @@ func (c *cli) commands() []*cobra.Command {
 		c.schemasCommand(),
 		c.topologyCommand(),
 		c.importCommand(),
+		c.queryCommand(),
+		c.question(whereQuestion()),
+		c.verifyCommand(),
+		c.devCommand(),
 	}
 }
 
