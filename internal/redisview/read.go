@@ -52,8 +52,8 @@ func (e *ErrNoView) Error() string {
 // errGone: the position was not there. The answer begins anew.
 var errGone = errors.New("the generation is gone")
 
-// partitionOf is where a subject is.
-func (r *Reader) partitionOf(id event.Subject) event.Partition {
+// PartitionOf is the partition of a subject.
+func (r *Reader) PartitionOf(id event.Subject) event.Partition {
 	return event.Partition{Topic: r.topic, Number: event.PartitionOf(id, r.partitions)}
 }
 

@@ -17,15 +17,10 @@ import (
 
 // Reads that concern every partition: each partition is a consistent cut of its own, and the answer names all of them.
 
-// Top is the first k subscribers of a ranking (view.TopNames), with ties by descending id, as ZREVRANGE has them: exact,
-// since a subject lives in one partition.
-func (r *Reader) Top(ctx context.Context, name string, k int) ([]view.Ranked, []view.Cut, error) {
-	return r.TopFrom(ctx, name, 0, k)
-}
-
-// TopFrom is the ranking from a place on; 0 is the first. What one partition has at that place cannot be known from the
-// outside, so that all places up to it are read.
-func (r *Reader) TopFrom(ctx context.Context, name string, from, k int) ([]view.Ranked, []view.Cut, error) {
+// Top is a ranking (view.TopNames) from a place on, 0 being the first, k places long, with ties by descending id, as
+// ZREVRANGE has them. It is exact, since a subject lives in one partition; but what another partition has before that place
+// cannot be known, so that all places up to it are read from each.
+func (r *Reader) Top(ctx context.Context, name string, from, k int) ([]view.Ranked, []view.Cut, error) {
 	if !slices.Contains(view.TopNames(), name) {
 		return nil, nil, fmt.Errorf("%q is no ranking: want one of %s", name, strings.Join(view.TopNames(), ", "))
 	}

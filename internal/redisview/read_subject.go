@@ -35,7 +35,7 @@ type answer struct {
 func (r *Reader) subject(ctx context.Context, id event.Subject, again func(), read func(*answer) error) (view.Reading, error) {
 	var reading view.Reading
 	delivered := false
-	p := r.partitionOf(id)
+	p := r.PartitionOf(id)
 	err := r.serving(ctx, p, func(lane pipeline.LaneID) error {
 		for attempt := 1; ; attempt++ {
 			if delivered {

@@ -11,13 +11,14 @@ import (
 	"switchboard/internal/fold"
 	"switchboard/internal/pipeline"
 	"switchboard/internal/view"
+	"switchboard/tests/fixture"
 )
 
 func TestReadOneSubscriber(t *testing.T) {
 	servers(t, func(t *testing.T, c *Client) {
-		w := newWriter(t, c, 0, 1, "g1")
-		r := c.Reader(topic, 1)
-		w.fold(t.Context(), call("alice", "bob", 0, 10), call("alice", "carol", 60, 20), call("alice", "bob", 7*24*60+1, 5), call("alice", "bob", 0, 10))
+		w := fixture.Open(t, c, 0, 1, "g1")
+		r := c.Reader(fixture.Topic, 1)
+		w.Fold(fixture.Call("alice", "bob", 0, 10), fixture.Call("alice", "carol", 60, 20), fixture.Call("alice", "bob", 7*24*60+1, 5), fixture.Call("alice", "bob", 0, 10))
 
 		card, err := r.Card(t.Context(), "alice")
 		if err != nil {
@@ -44,7 +45,7 @@ func TestReadOneSubscriber(t *testing.T) {
 		var starts []int64
 		collect := func(_ fold.EntryID, e *fold.Entry) error { starts = append(starts, e.StartMs); return nil }
 		reading, err := r.Timeline(t.Context(), "alice", nil, collect, nil)
-		if err != nil || !slices.Equal(starts, []int64{monday, monday + 3_600_000, monday + (7*24*60+1)*60_000}) || reading.At != 3 {
+		if err != nil || !slices.Equal(starts, []int64{fixture.Monday, fixture.Monday + 3_600_000, fixture.Monday + (7*24*60+1)*60_000}) || reading.At != 3 {
 			t.Errorf("timeline: %v (%v)", starts, err)
 		}
 		starts = nil
@@ -71,19 +72,19 @@ func TestReadOneSubscriber(t *testing.T) {
 func TestReadAcrossPartitions(t *testing.T) {
 	servers(t, func(t *testing.T, c *Client) {
 		const partitions = 3
-		r := c.Reader(topic, partitions)
+		r := c.Reader(fixture.Topic, partitions)
 		want := map[event.Subject]int64{}
 		var total int64
 		for p := range int32(partitions) {
-			w := newWriter(t, c, p, partitions, fmt.Sprint("g", p))
-			for i, name := range subjectsOf(p, partitions, 5) {
+			w := fixture.Open(t, c, p, partitions, fmt.Sprint("g", p))
+			for i, name := range fixture.SubjectsOf(p, partitions, 5) {
 				var list []event.Event
 				for n := range 1 + i/2 { // ties within and across partitions
-					list = append(list, call(name, "shared", n, 10))
+					list = append(list, fixture.Call(name, "shared", n, 10))
 				}
 				total += int64(len(list))
 				want[event.Subject(name)] = int64(len(list))
-				w.fold(t.Context(), list...)
+				w.Fold(list...)
 			}
 		}
 		all := make([]view.Ranked, 0, len(want))
@@ -97,15 +98,15 @@ func TestReadAcrossPartitions(t *testing.T) {
 			return strings.Compare(string(b.Subject), string(a.Subject))
 		})
 		for k := 1; k <= len(all)+1; k++ {
-			top, cuts, err := r.Top(t.Context(), "in", k)
+			top, cuts, err := r.Top(t.Context(), "in", 0, k)
 			if err != nil || !slices.Equal(top, all[:min(k, len(all))]) || len(cuts) != partitions {
 				t.Fatalf("top %d: %v (%v)", k, top, err)
 			}
 		}
-		if page, _, err := r.TopFrom(t.Context(), "in", 4, 6); err != nil || !slices.Equal(page, all[4:10]) {
+		if page, _, err := r.Top(t.Context(), "in", 4, 6); err != nil || !slices.Equal(page, all[4:10]) {
 			t.Errorf("places 5 to 10: %v (%v)", page, err)
 		}
-		if _, _, err := r.Top(t.Context(), "height", 3); err == nil || !strings.Contains(err.Error(), "want one of in, out, seconds, contacts") {
+		if _, _, err := r.Top(t.Context(), "height", 0, 3); err == nil || !strings.Contains(err.Error(), "want one of in, out, seconds, contacts") {
 			t.Error(err)
 		}
 		reach, cuts, err := r.Reach(t.Context(), "shared")
@@ -126,18 +127,18 @@ func TestReadAcrossPartitions(t *testing.T) {
 
 func TestReadSaysWhatIsMissing(t *testing.T) {
 	servers(t, func(t *testing.T, c *Client) {
-		r := c.Reader(topic, 1)
+		r := c.Reader(fixture.Topic, 1)
 		if _, err := r.Card(t.Context(), "alice"); !errors.Is(err, view.ErrUnavailable) || !strings.Contains(err.Error(), "is a processor running?") {
 			t.Errorf("nothing serves: %v", err)
 		}
-		w := newWriter(t, c, 0, 1, "g1", "card", "timeline")
-		w.fold(t.Context(), call("alice", "bob", 0, 10))
+		w := fixture.Open(t, c, 0, 1, "g1", "card", "timeline")
+		w.Fold(fixture.Call("alice", "bob", 0, 10))
 		var noView *ErrNoView
 		if _, err := r.Contacts(t.Context(), "alice", nil, nil); !errors.As(err, &noView) || noView.Missing != view.Contacts {
 			t.Errorf("no contacts: %v", err)
 		}
 		for name, read := range map[string]func() error{
-			"top":    func() error { _, _, err := r.Top(t.Context(), "in", 1); return err },
+			"top":    func() error { _, _, err := r.Top(t.Context(), "in", 0, 1); return err },
 			"reach":  func() error { _, _, err := r.Reach(t.Context(), "bob"); return err },
 			"totals": func() error { _, _, err := r.Totals(t.Context()); return err },
 		} {
@@ -145,36 +146,36 @@ func TestReadSaysWhatIsMissing(t *testing.T) {
 				t.Errorf("no %s: %v", name, err)
 			}
 		}
-		if _, err := c.Reader(topic, 2).Card(t.Context(), subjectsOf0(2)); err == nil || !strings.Contains(err.Error(), "1 partitions, and the topology says 2") {
+		if _, err := c.Reader(fixture.Topic, 2).Card(t.Context(), subjectsOf0(2)); err == nil || !strings.Contains(err.Error(), "1 partitions, and the topology says 2") {
 			t.Errorf("wrong number of partitions: %v", err)
 		}
 	})
 }
 
 func subjectsOf0(partitions int32) event.Subject {
-	return event.Subject(subjectsOf(0, partitions, 1)[0])
+	return event.Subject(fixture.SubjectsOf(0, partitions, 1)[0])
 }
 
 // TestReadStartsOver: while a long answer is read, Redis is emptied and folded anew into another generation.
 func TestReadStartsOver(t *testing.T) {
 	servers(t, func(t *testing.T, c *Client) {
 		const n = 2*longFields + 10
-		w := newWriter(t, c, 0, 1, "old")
+		w := fixture.Open(t, c, 0, 1, "old")
 		for i := 0; i < n; i += 1000 {
 			var list []event.Event
 			for k := i; k < min(i+1000, n); k++ {
-				list = append(list, call("alice", "bob", k*30, 1))
+				list = append(list, fixture.Call("alice", "bob", k*30, 1))
 			}
-			w.fold(t.Context(), list...)
+			w.Fold(list...)
 		}
-		r := c.Reader(topic, 1)
+		r := c.Reader(fixture.Topic, 1)
 		got, began := 0, 0
 		reading, err := r.Timeline(t.Context(), "alice", nil, func(fold.EntryID, *fold.Entry) error {
 			if got++; got == 10 && began == 0 {
 				if err := c.shared.FlushAll(t.Context()).Err(); err != nil {
 					t.Fatal(err)
 				}
-				newWriter(t, c, 0, 1, "new").fold(t.Context(), call("alice", "bob", 0, 1), call("alice", "bob", 1, 1))
+				fixture.Open(t, c, 0, 1, "new").Fold(fixture.Call("alice", "bob", 0, 1), fixture.Call("alice", "bob", 1, 1))
 			}
 			return nil
 		}, func() { got = 0; began++ })
@@ -183,21 +184,21 @@ func TestReadStartsOver(t *testing.T) {
 		}
 
 		// A stream cannot be taken back: it fails, and says so.
-		w = newWriter(t, c, 0, 1, "newer")
+		w = fixture.Open(t, c, 0, 1, "newer")
 		if err := c.shared.HSet(t.Context(), ServingKey, "calls.reports/0", "newer").Err(); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 2 * longFields / 500 {
 			var list []event.Event
 			for k := range 500 {
-				list = append(list, call("alice", "bob", (i*500+k)*30, 1))
+				list = append(list, fixture.Call("alice", "bob", (i*500+k)*30, 1))
 			}
-			w.fold(t.Context(), list...)
+			w.Fold(list...)
 		}
 		got = 0
 		_, err = r.Timeline(t.Context(), "alice", nil, func(fold.EntryID, *fold.Entry) error {
 			if got++; got == 10 {
-				return c.shared.Unlink(t.Context(), PosKey(pipeline.LaneID{Partition: w.lane.Partition, Generation: "newer"})).Err()
+				return c.shared.Unlink(t.Context(), PosKey(pipeline.LaneID{Partition: w.ID.Partition, Generation: "newer"})).Err()
 			}
 			return nil
 		}, nil)

@@ -1,0 +1,129 @@
+// Package console answers what analysts ask, from the read models: one file for each query, with its answer as a plain
+// struct (the JSON), and how it looks in a terminal. It changes nothing and knows no technology: what it needs
+// is in Ports, which internal/app connects.
+//
+// Every answer carries Meta: the position it reflects, how stale it is, the generation, and what is incomplete. What needs
+// the reports of a subscriber reads the weeks of the period and is computed by internal/indicator; a computed answer is kept
+// by (subject, @, period).
+package console
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"switchboard/internal/event"
+	"switchboard/internal/fold"
+	"switchboard/internal/indicator"
+	"switchboard/internal/view"
+)
+
+// Ports are what the console needs of the read models; internal/redisview's Reader has them.
+type Ports struct {
+	// Partition is where a subscriber is.
+	Partition func(event.Subject) event.Partition
+	// Card reads the head record of a subscriber.
+	Card func(context.Context, event.Subject) (view.Reading, error)
+	// Contacts calls each for every contact, in no order; again says that it begins anew.
+	Contacts func(ctx context.Context, id event.Subject, each func(string, *fold.Contact) error, again func()) (view.Reading, error)
+	// Timeline calls each for every report of the chosen weeks, in order; again says that it begins anew. Without again
+	// (nil) nothing is delivered twice, and the reading names two positions if the subscriber changed meanwhile.
+	Timeline func(ctx context.Context, id event.Subject, reads func(event.Week) bool, each func(fold.EntryID, *fold.Entry) error, again func()) (view.Reading, error)
+	// Top is the places from+1 to from+k of a ranking.
+	Top func(ctx context.Context, name string, from, k int) ([]view.Ranked, []view.Cut, error)
+	// Reach is who reported a number, in no order.
+	Reach func(ctx context.Context, number string) ([]view.Reporter, []view.Cut, error)
+	// Totals is the sum over all partitions.
+	Totals func(context.Context) (view.Totals, []view.Cut, error)
+	// Where says where a subscriber is kept.
+	Where func(context.Context, event.Subject) (view.Place, error)
+	// Hash is the canonical hash of all serving generations.
+	Hash func(context.Context) (view.HashAnswer, error)
+	// Wait waits until partitions (none: all) have reached a token, or ctx is done.
+	Wait func(ctx context.Context, t event.Token, only ...event.Partition) ([]view.Lag, error)
+	// Normalise turns what a person typed into an id as it is stored; nil: ids are given as stored.
+	Normalise func(string) string
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Query says what is asked. Each query looks at what concerns it.
+type Query struct {
+	Subject event.Subject    // a subscriber; for reach the number
+	Period  indicator.Period // reports that count
+	Limit   int              // longest list; 0: everything (of a ranking 10)
+	By      string           // what a list is ordered by, or which figure a heat map shows; "" is the first of its choices
+	ByWeek  bool             // indicators, hours: each local ISO week as well
+	All     bool             // indicators: calls and texts together too, and every split in the table
+	After   event.Token      // the answer should hold what this covers
+	Wait    time.Duration    // for how long After is waited for
+}
+
+// BadQuery is a query that means nothing.
+type BadQuery struct{ Field, Problem string }
+
+func (e *BadQuery) Error() string { return e.Field + ": " + e.Problem }
+
+// Console answers queries. It is safe for concurrent use.
+type Console struct {
+	ports Ports
+	cache *cache
+}
+
+// cachedAnswers bounds the computed answers that are kept.
+const cachedAnswers = 128
+
+// New makes a console over the read models.
+func New(p Ports) *Console {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Normalise == nil {
+		p.Normalise = func(id string) string { return id }
+	}
+	return &Console{ports: p, cache: newCache(cachedAnswers)}
+}
+
+// subject checks and normalises the query's subject.
+func (c *Console) subject(q *Query) error {
+	q.Subject = event.Subject(c.ports.Normalise(string(q.Subject)))
+	if q.Subject == "" {
+		return &BadQuery{"subscriber", "must not be empty"}
+	}
+	return c.check(q)
+}
+
+func (c *Console) check(q *Query) error {
+	if q.Limit < 0 {
+		return &BadQuery{"limit", "must be >= 0"}
+	}
+	if err := q.Period.Validate(); err != nil {
+		return &BadQuery{"period", err.Error()}
+	}
+	return nil
+}
+
+// choose checks By against the choices; the first is the default.
+func (q *Query) choose(choices ...string) error {
+	if q.By == "" {
+		q.By = choices[0]
+	}
+	for _, c := range choices {
+		if q.By == c {
+			return nil
+		}
+	}
+	return &BadQuery{"by", fmt.Sprintf("%q is not one of %v", q.By, choices)}
+}
+
+// await waits for the query's token, in the partitions that the answer reads (none: all).
+func (c *Console) await(ctx context.Context, q *Query, only ...event.Partition) error {
+	if len(q.After.Next) == 0 || c.ports.Wait == nil {
+		return nil
+	}
+	const least = 100 * time.Millisecond // asking once takes its time, too
+	ctx, cancel := context.WithTimeout(ctx, max(q.Wait, least))
+	defer cancel()
+	_, err := c.ports.Wait(ctx, q.After, only...)
+	return err
+}
