@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"switchboard/internal/event"
+	"switchboard/internal/view"
+)
+
+// heavy is a subject of which only the weight matters; all else would panic.
+type heavy struct {
+	view.Subject
+	weight int
+}
+
+func (h *heavy) Weight() int { return h.weight }
+
+func TestCacheForgetsTheLeastRecentlyUsed(t *testing.T) {
+	c := newCache(800)
+	for i := range 10 {
+		c.put(event.Subject(fmt.Sprint(i)), &heavy{weight: 100})
+	}
+	if c.get("0") == nil {
+		t.Fatal("what is over the limit stays until trim: a batch may need it")
+	}
+	c.trim()
+	for id, known := range map[event.Subject]bool{"0": true, "1": false, "2": false, "3": true, "9": true} {
+		if got := c.get(id) != nil; got != known {
+			t.Errorf("%s known: %t, want %t", id, got, known)
+		}
+	}
+	if c.weight != 800 || len(c.byID) != 8 || c.recent.Len() != 8 {
+		t.Errorf("weight %d, %d subjects, %d in the list", c.weight, len(c.byID), c.recent.Len())
+	}
+}
+
+func TestCacheKeepsNoGiant(t *testing.T) {
+	c := newCache(800)
+	small, giant := &heavy{weight: 10}, &heavy{weight: 101}
+	c.put("small", small)
+	c.put("giant", giant)
+	if c.get("giant") != nil || c.get("small") == nil || c.weight != 10 {
+		t.Errorf("giant kept: %t, small kept: %t, weight %d", c.get("giant") != nil, c.get("small") != nil, c.weight)
+	}
+	small.weight = 100 // grown within what one may weigh
+	c.put("small", small)
+	if c.get("small") == nil || c.weight != 100 {
+		t.Errorf("weight %d after growing", c.weight)
+	}
+	small.weight = 500
+	c.put("small", small)
+	if c.get("small") != nil || c.weight != 0 || c.recent.Len() != 0 {
+		t.Errorf("it outgrew the cache and is kept: weight %d", c.weight)
+	}
+	newCache(0).put("any", small)
+}
+
+// The sum of weights is that of what is kept, whatever happened.
+func TestCacheWeight(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	c := newCache(10_000)
+	known := map[event.Subject]*heavy{}
+	for range 20_000 {
+		id := event.Subject(fmt.Sprint(r.IntN(300)))
+		if known[id] == nil {
+			known[id] = &heavy{}
+		}
+		switch got := c.get(id); {
+		case got == nil:
+			known[id] = &heavy{weight: 1 + r.IntN(40)}
+		case got.(*heavy) != known[id]:
+			t.Fatalf("%s is not the one that was put last", id)
+		}
+		known[id].weight += r.IntN(30)
+		c.put(id, known[id])
+		if r.IntN(50) == 0 {
+			c.trim()
+			if c.weight > c.limit {
+				t.Fatalf("weight %d after trim", c.weight)
+			}
+		}
+	}
+	sum := 0
+	for id := range c.byID {
+		sum += c.get(id).Weight()
+	}
+	if sum != c.weight || len(c.byID) != c.recent.Len() || len(c.byID) == 0 {
+		t.Errorf("weight %d, really %d, of %d and %d", c.weight, sum, len(c.byID), c.recent.Len())
+	}
+}
