@@ -41,9 +41,10 @@ type Class string
 
 // The classes of values that can never be decoded, however often one tries.
 const (
-	BadFrame      Class = "bad_frame"      // no frame that we know
-	BadAvro       Class = "bad_avro"       // the body does not fit the schema that the frame names
-	UnknownSchema Class = "unknown_schema" // the frame names a schema that is not known, or does not fit here
+	BadFrame      Class = "bad_frame"       // no frame that we know
+	BadAvro       Class = "bad_avro"        // the body does not fit the schema that the frame names
+	UnknownSchema Class = "unknown_schema"  // the frame names a schema that is not known, or does not fit here
+	Unexpected    Class = "unexpected_type" // a record of ours that does not belong here: no fact, or no report
 )
 
 // Error is the verdict on a value. It is deterministic: the same bytes get it again. Reason holds

@@ -295,7 +295,7 @@ func TestBadValues(t *testing.T) {
 		{"ends early", good[:len(good)-1], BadAvro, "CallReported v1: field causation_id: ends early"},
 		{"trailing bytes", append(bytes.Clone(good), 0, 0, 0), BadAvro, "CallReported v1: 3 bytes trail"},
 		{"no such branch", wrongEnum, BadAvro, "CallReported v1: field causation_id: is not valid"},
-		{"no fact", report, UnknownSchema, "ReportSubmitted v1 is no fact"},
+		{"no fact", report, Unexpected, "ReportSubmitted v1 is no fact"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 2 { // the second verdict comes from the table
@@ -310,7 +310,7 @@ func TestBadValues(t *testing.T) {
 			}
 		})
 	}
-	if _, err := dec.DecodeSubmitted(good); err == nil || err.Error() != "unknown_schema: CallReported v1 is no submitted report" {
+	if _, err := dec.DecodeSubmitted(good); err == nil || err.Error() != "unexpected_type: CallReported v1 is no submitted report" {
 		t.Errorf("a fact as a submitted report: %v", err)
 	}
 	if _, err := dec.DecodeSubmitted(nil); err == nil {

@@ -106,7 +106,7 @@ func (d *Decoder) Decode(value []byte) (event.Event, error) {
 		return nil, err
 	}
 	if r.land == nil {
-		return nil, &Error{UnknownSchema, r.writer + " is no fact"}
+		return nil, &Error{Unexpected, r.writer + " is no fact"}
 	}
 	l := r.land.Get().(landing)
 	defer func() {
@@ -126,7 +126,7 @@ func (d *Decoder) DecodeSubmitted(value []byte) (*event.Submitted, error) {
 		return nil, err
 	}
 	if r.land != nil {
-		return nil, &Error{UnknownSchema, r.writer + " is no submitted report"}
+		return nil, &Error{Unexpected, r.writer + " is no submitted report"}
 	}
 	s := new(event.Submitted)
 	if err := r.read(body, s); err != nil {
