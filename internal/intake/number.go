@@ -51,7 +51,7 @@ func ParseNumber(raw, region string) Number {
 	if err != nil {
 		return opaque
 	}
-	valid := phonenumbers.IsValidNumber(n)
+	region, kind, valid := judge(n)
 	national := n.GetCountryCodeSource() == phonenumbers.PhoneNumber_FROM_DEFAULT_COUNTRY
 	if national && !valid && len(phonenumbers.GetNationalSignificantNumber(n)) < minNationalDigits || !possible(n, valid) {
 		return opaque
@@ -64,16 +64,26 @@ func ParseNumber(raw, region string) Number {
 		if err != nil || phonenumbers.Format(n, phonenumbers.E164) != e164 {
 			return opaque
 		}
-		if valid = phonenumbers.IsValidNumber(n); !possible(n, valid) {
+		if region, kind, valid = judge(n); !possible(n, valid) {
 			return opaque
 		}
 	}
 	out := Number{ID: e164, Prefix: prefixBucket(e164, int(n.GetCountryCode()))}
 	if valid {
-		out.Region = phonenumbers.GetRegionCodeForNumber(n)
-		out.Type = numberType(phonenumbers.GetNumberType(n))
+		out.Region, out.Type = region, numberType(kind)
 	}
 	return out
+}
+
+// judge gives region and type of a number. It is valid exactly if it has both: to ask IsValidNumber
+// would be to look both up a second time.
+func judge(n *phonenumbers.PhoneNumber) (region string, kind phonenumbers.PhoneNumberType, valid bool) {
+	region = phonenumbers.GetRegionCodeForNumber(n)
+	if region == "" {
+		return "", phonenumbers.UNKNOWN, false
+	}
+	kind = phonenumbers.GetNumberType(n)
+	return region, kind, kind != phonenumbers.UNKNOWN
 }
 
 // possible tells whether a number has a length that its plan knows. One of only zeroes is none:

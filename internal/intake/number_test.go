@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nyaruka/phonenumbers"
+
 	"switchboard/internal/event"
 )
 
@@ -60,6 +62,11 @@ func FuzzParseNumber(f *testing.F) {
 		f.Add(s, "GB")
 	}
 	f.Fuzz(func(t *testing.T, raw, region string) {
+		if n, err := phonenumbers.Parse(raw, region); err == nil {
+			if _, _, valid := judge(n); valid != phonenumbers.IsValidNumber(n) {
+				t.Fatalf("%q in %q: valid %v", raw, region, valid)
+			}
+		}
 		once := ParseNumber(raw, region)
 		if once.IsNumber() {
 			for _, other := range []string{region, "", "US", "DE"} {
@@ -92,5 +99,11 @@ func TestNumberingVersionIsTheModules(t *testing.T) {
 	}
 	if want := "github.com/" + NumberingVersion; !strings.Contains(string(mod), want) {
 		t.Errorf("NumberingVersion is %q, which is not what go.mod requires", NumberingVersion)
+	}
+}
+
+func BenchmarkParseNumber(b *testing.B) {
+	for b.Loop() {
+		ParseNumber("+4915112345678", "DE")
 	}
 }
