@@ -145,6 +145,9 @@ func (c *Consumer) Run(ctx context.Context, lane func(ctx context.Context, p *Pa
 	}
 	c.ctx, c.lane = ctx, lane
 	c.reports.init()
+	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	opts = append(opts, kgo.WithContext(alive))
 	c.mu.Lock() // callbacks wait until client is set
 	client, err := kgo.NewClient(opts...)
 	c.client = client
@@ -170,6 +173,7 @@ func (c *Consumer) Run(ctx context.Context, lane func(ctx context.Context, p *Pa
 	defer cancel()
 	if err := client.LeaveGroupContext(leave); err != nil {
 		c.log.Warn("the group was not left; it finds out after the session timeout", "group", c.o.Group, "error", err)
+		kill() // Close would wait for a join under way: for the rebalance timeout and ten seconds, if no answer comes
 	}
 	client.CloseAllowingRebalance()
 	return nil
