@@ -98,6 +98,7 @@ func (c *Client) dedicated(ctx context.Context, key string) (*redis.Client, *red
 	}
 	o := c.nodeOptions(addr)
 	o.PoolSize = 1
+	o.DialerRetries = 1 // go-redis dials five times, 100 ms apart: from the second time on it would hear errUsed, and report that
 	var used atomic.Bool
 	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if used.Swap(true) {
