@@ -21,6 +21,12 @@ const (
 	maxUTCOffsetS = 18 * 3600
 )
 
+// Made once: Validate runs for every record.
+var (
+	tooLong     = fmt.Sprintf("must be at most %d bytes", maxNameBytes)
+	badDuration = fmt.Sprintf("must be 0 to %d", MaxDurationS)
+)
+
 // Validate checks what every reader relies on, whoever wrote the fact. It never judges time by a
 // clock: a rebuild next year must come to the same verdict.
 func Validate(e Event) error {
@@ -62,7 +68,7 @@ func (v *validator) check(field string, ok bool, problem string) {
 }
 
 func (v *validator) text(field, s string) {
-	v.check(field, len(s) <= maxNameBytes, fmt.Sprintf("must be at most %d bytes", maxNameBytes))
+	v.check(field, len(s) <= maxNameBytes, tooLong)
 	v.check(field, utf8.ValidString(s), "must be UTF-8")
 }
 
@@ -77,7 +83,7 @@ func (v *validator) report(r *Report) {
 }
 
 func (v *validator) call(d *CallDetails) {
-	v.check("duration_s", d.DurationS >= 0 && d.DurationS <= MaxDurationS, fmt.Sprintf("must be 0 to %d", MaxDurationS))
+	v.check("duration_s", d.DurationS >= 0 && d.DurationS <= MaxDurationS, badDuration)
 	v.check("ring_s", d.RingS >= 0, "must be >= 0")
 	v.text("forwarded_from", d.ForwardedFrom)
 }
