@@ -88,7 +88,8 @@ func (p *Partition) report(next int64, metadata string) report {
 }
 
 // Check commits next and metadata and says what that tells about the membership (COMMIT.md 4, lease check). It waits no longer than
-// ConsumerOptions.CheckTimeout.
+// ConsumerOptions.CheckTimeout. After pipeline.LeaseLost the lane must return; if the partition is still ours once we are a member again, it
+// gets a new lane, with a new Partition.
 func (p *Partition) Check(ctx context.Context, next int64, metadata string) pipeline.Lease {
 	c := p.consumer
 	if p.ctx.Err() != nil {
@@ -96,13 +97,19 @@ func (p *Partition) Check(ctx context.Context, next int64, metadata string) pipe
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.CheckTimeout)
 	defer cancel()
+	c.mu.Lock()
+	session := c.sessions
+	c.mu.Unlock()
 	r := p.report(next, metadata)
 	err := c.commit(ctx, map[*Partition]report{p: r})[p]
 	switch {
 	case err == nil && p.ctx.Err() == nil && c.holds(p):
 		p.said.accept(r)
 		return pipeline.LeaseHeld
-	case p.ctx.Err() != nil, errors.Is(err, errNotOurs), errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.FencedInstanceID):
+	case p.ctx.Err() != nil, errors.Is(err, errNotOurs):
+		return pipeline.LeaseLost
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.FencedInstanceID):
+		c.lost(p, session)
 		return pipeline.LeaseLost
 	}
 	if c.quiet.ok("check " + p.id.String()) {
@@ -119,7 +126,7 @@ func (c *Consumer) commitReports(ctx context.Context) {
 			return
 		case <-c.reports.news:
 		}
-		c.flush(ctx, 10*time.Second)
+		c.flush(context.WithoutCancel(ctx), 5*time.Second) // one that has been sent is waited for
 		pause(ctx, c.o.CommitInterval)
 	}
 }

@@ -70,6 +70,7 @@ type Consumer struct {
 
 	mu         sync.Mutex
 	partitions map[event.Partition]*Partition
+	sessions   int64 // of the group that have begun
 	stopping   bool
 	trouble    error // with the group; nil once it gives us anything
 

@@ -27,6 +27,9 @@
 //   - SetOffsets of franz-go 1.22 does nothing if it believes that the partition is at that offset. It is wrong
 //     after data loss, after an offset out of range and after a batch that is too large: the poller
 //     therefore seeks to another offset first, while the partition is paused.
+//   - A commit that finds our membership gone (session expired) makes franz-go 1.22 join again with what it had, without any
+//     callback if it gets the same again. Lanes that a lease check has ended are therefore started anew when
+//     the next session begins (Consumer.renew).
 //   - A newly assigned partition is given offset 0 and paused. Nothing is fetched there, and a group offset
 //     that is missing or out of range has no effect before the lane has decided where to begin.
 //   - An idle broker answers a fetch after FetchMaxWait, and a resumed partition is asked for in the

@@ -25,7 +25,9 @@ type Partition struct {
 
 	fetched    bool                // of the callbacks
 	started    bool                // under Consumer.mu
+	lost       bool                // under Consumer.mu: a lease check said so
 	assignment pipeline.Assignment // written before the lane starts
+	after      <-chan struct{}     // closed when the lane of a predecessor has returned; nil: there is none
 
 	ready chan struct{} // 1 deep: something new for Take
 
