@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,15 +20,96 @@ type faultnet struct {
 	thawed chan struct{} // open while the network stands still; nil when it does not
 	conns  map[*faultconn]bool
 	counts map[string]int
+	trap   *trap
 
-	// Faults of one write in a million; only where faulty says so.
+	// Faults of one write in a million; only on the way to Redis.
 	drop, loseReply, late int
 	maxLate               time.Duration
+}
+
+// step is a trip of a lane to Redis, as what is written shows it.
+type step string
+
+const (
+	opening  step = "open"       // WATCH and HGETALL of the position
+	claiming step = "claim"      // writes the token
+	loading  step = "load"       // of totals or subjects
+	within   step = "in a chunk" // a part of a chunk that is too long for one write
+	chunk    step = "chunk"      // any but the last of its batch
+	last     step = "last chunk" // moves the position
+	making   step = "make"       // a generation, or v:serving
+	other    step = ""           // whatever else the process asks
+)
+
+var steps = []step{opening, claiming, loading, within, chunk, last, making}
+
+// stepOf tells what is written to a connection on which a transaction is open or not.
+func stepOf(b []byte, open bool) step {
+	has := func(word string) bool { return bytes.Contains(b, []byte("\r\n"+word+"\r\n")) }
+	switch {
+	case has("EXEC") && has("high_watermark"):
+		return last
+	case has("EXEC") && has("ahead"):
+		return chunk
+	case has("EXEC") && has("hmget"):
+		return claiming
+	case has("EXEC"), has("exec"):
+		return making
+	case open, has("MULTI"):
+		return within
+	case has("WATCH") && has("hgetall") && bytes.Contains(b, []byte(":pos\r\n")):
+		return opening
+	case has("hmget"):
+		return loading
+	}
+	return other
+}
+
+// trap springs at the next write of a step, before it is sent or when it has been.
+type trap struct {
+	at     step
+	after  bool
+	spring func() // once; it may call the faultnet
+	sprung chan struct{}
+}
+
+// set lays a trap. It is taken away by calling the function that it returns, which is false when it had sprung.
+func (n *faultnet) set(t *trap) (remove func() bool) {
+	t.sprung = make(chan struct{})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.trap = t
+	return func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		had := n.trap == t
+		if had {
+			n.trap = nil
+		}
+		return had
+	}
+}
+
+// walk springs the trap that a step falls into, if there is one.
+func (n *faultnet) walk(at step, after bool) {
+	n.mu.Lock()
+	t := n.trap
+	if t == nil || t.after != after || t.at != at {
+		n.mu.Unlock()
+		return
+	}
+	n.trap = nil
+	n.mu.Unlock()
+	t.spring()
+	close(t.sprung)
 }
 
 func newFaultnet(seed uint64) *faultnet {
 	return &faultnet{rand: rand.New(rand.NewPCG(seed, 99)), conns: map[*faultconn]bool{}, counts: map[string]int{}}
 }
+
+// patience is how long an answer of a broker may take: more than any of them needs, and less than a client waits for one that never comes.
+const patience = session + 300*time.Millisecond
 
 var errCut = errors.New("faultnet: cut")
 
@@ -79,8 +161,13 @@ func (n *faultnet) freeze() {
 	defer n.mu.Unlock()
 	if n.thawed == nil {
 		n.thawed = make(chan struct{})
-		n.counts["zombie"]++
 	}
+}
+
+func (n *faultnet) count(what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.counts[what]++
 }
 
 func (n *faultnet) thaw() {
@@ -96,7 +183,6 @@ func (n *faultnet) thaw() {
 func (n *faultnet) kill() {
 	n.mu.Lock()
 	n.cut = true
-	n.counts["kill"]++
 	conns := n.conns
 	n.conns = map[*faultconn]bool{}
 	n.mu.Unlock()
@@ -138,6 +224,7 @@ type faultconn struct {
 	steady bool
 	once   sync.Once
 	gone   chan struct{} // closed: for the process the connection is dead
+	open   bool          // a transaction has been written in part; of the writing goroutine
 
 	mu   sync.Mutex
 	held []byte // written after the connection began to be late
@@ -148,6 +235,19 @@ func (c *faultconn) Write(b []byte) (int, error) {
 	if err := c.net.wait(context.Background()); err != nil {
 		return 0, err
 	}
+	if !c.steady {
+		at := stepOf(b, c.open)
+		c.open = at == within
+		c.net.walk(at, false)
+		if err := c.net.wait(context.Background()); err != nil { // it may be cut or stand still by now
+			return 0, err
+		}
+		defer c.net.walk(at, true)
+	}
+	return c.send(b)
+}
+
+func (c *faultconn) send(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.late {
@@ -215,8 +315,11 @@ func (c *faultconn) SetReadDeadline(t time.Time) error {
 	case <-c.gone:
 		return nil
 	default:
-		return c.Conn.SetReadDeadline(t)
 	}
+	if soon := time.Now().Add(patience); c.steady && t.After(soon) {
+		t = soon
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 func (c *faultconn) SetDeadline(t time.Time) error {

@@ -7,15 +7,21 @@ import (
 	"switchboard/internal/event"
 )
 
-// facts is about n random reports of a few hundred subscribers, with 10 % amendments in any order and before their
-// originals, and 5 % duplicates.
-func facts(r *rand.Rand, n, subscribers int) []event.Event {
+// facts is about n random reports of a few hundred subscribers. With noise, 10 % are amendments, in any order and before their originals,
+// and 5 % duplicates.
+func facts(r *rand.Rand, n, subscribers int, noise bool) []event.Event {
 	var list []event.Event
+	seen := make(map[event.ID]bool)
 	add := func(e event.Event) event.ID {
-		e.Envelope().ID = event.IDOf(e)
-		e.Envelope().Source = fmt.Sprint("attack", len(list)) // noise
+		id := event.IDOf(e)
+		if seen[id] {
+			return id
+		}
+		seen[id] = true
+		e.Envelope().ID = id
+		e.Envelope().Source = fmt.Sprint("attack", len(list)) // what came by another door is the same fact
 		list = append(list, e)
-		return e.Envelope().ID
+		return id
 	}
 	for len(list) < n {
 		c := event.Common{Subject: event.Subject(fmt.Sprintf("+4477009%05d", r.IntN(subscribers))), OccurredAt: 1_700_000_000_000 + r.Int64N(30*86400)*1000}
@@ -26,13 +32,15 @@ func facts(r *rand.Rand, n, subscribers int) []event.Event {
 		}
 		d := event.CallDetails{DurationS: int32(r.IntN(600))}
 		id := add(&event.CallReported{Common: c, Report: report, CallDetails: d})
-		for r.IntN(10) == 0 {
+		for noise && r.IntN(10) == 0 {
 			d.DurationS = int32(r.IntN(600))
 			add(&event.CallReportAmended{Common: c, Report: report, CallDetails: d, Kind: event.Call, Amends: id, Revision: int32(1 + r.IntN(3))})
 		}
 	}
-	for range len(list) / 20 {
-		list = append(list, list[r.IntN(len(list))])
+	if noise {
+		for range len(list) / 20 {
+			list = append(list, list[r.IntN(len(list))])
+		}
 	}
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list

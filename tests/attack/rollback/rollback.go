@@ -1,4 +1,6 @@
-package attack
+// Package rollback sets all keys of one partition back to what they were, in one atomic step, as a failover to a lagging replica
+// or an older dump would.
+package rollback
 
 import (
 	"context"
@@ -7,9 +9,6 @@ import (
 
 	"switchboard/internal/event"
 )
-
-// A rollback sets all keys of one partition back to what they were, in one atomic step, as a failover to a lagging replica
-// or an older dump would.
 
 var copyPartition = redis.NewScript(`
 local out = {}
@@ -27,10 +26,12 @@ return #ARGV`)
 // pattern matches every key of a partition. Braces are no special characters of a pattern.
 func pattern(p event.Partition) string { return "v:{" + p.String() + "}:*" }
 
-func copyOf(ctx context.Context, rdb *redis.Client, p event.Partition) ([]any, error) {
+// Copy is what a partition holds now.
+func Copy(ctx context.Context, rdb *redis.Client, p event.Partition) ([]any, error) {
 	return copyPartition.Run(ctx, rdb, nil, pattern(p)).Slice()
 }
 
-func rollback(ctx context.Context, rdb *redis.Client, p event.Partition, copied []any) error {
+// To sets a partition back to a copy of it.
+func To(ctx context.Context, rdb *redis.Client, p event.Partition, copied []any) error {
 	return restorePartition.Run(ctx, rdb, nil, append([]any{pattern(p)}, copied...)...).Err()
 }
