@@ -88,11 +88,14 @@ func Prefix() string {
 	return "t" + hex.EncodeToString(random[:]) + "."
 }
 
-// Main is for a TestMain of packages that use real servers: it runs the tests and then stops the
+// Main is for a TestMain of packages that use real servers: it runs the tests, calls after, and then stops the
 // broker that this process may have started, before the process ends. Without it the broker
 // stops just after.
-func Main(m *testing.M) {
+func Main(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	stopSharedKafka()
 	exit(code)
 }

@@ -26,10 +26,7 @@ type child struct {
 func startChild(cmd *exec.Cmd, atOurDeath syscall.Signal) (*child, error) {
 	c := &child{cmd: cmd, output: &bytes.Buffer{}, dead: make(chan struct{})}
 	cmd.Stderr = c.output
-	cmd.SysProcAttr = childAttributes(atOurDeath)
-	started := make(chan error)
-	keeper() <- func() { started <- cmd.Start() }
-	if err := <-started; err != nil {
+	if err := Start(cmd, atOurDeath); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -37,6 +34,15 @@ func startChild(cmd *exec.Cmd, atOurDeath syscall.Signal) (*child, error) {
 		close(c.dead)
 	}()
 	return c, nil
+}
+
+// Start starts cmd in a process group of its own; it gets the signal atOurDeath when this process ends, however
+// it ends. Waiting for it is the caller's.
+func Start(cmd *exec.Cmd, atOurDeath syscall.Signal) error {
+	cmd.SysProcAttr = childAttributes(atOurDeath)
+	started := make(chan error)
+	keeper() <- func() { started <- cmd.Start() }
+	return <-started
 }
 
 // keeper is a goroutine on a thread that never ends. The kernel sends the parent's death signal when the
