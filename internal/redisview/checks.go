@@ -3,8 +3,10 @@ package redisview
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -95,20 +97,20 @@ func (c *Client) Check(ctx context.Context, o CheckOptions) (Findings, error) {
 	return list, nil
 }
 
-// masters are the addresses of a cluster's masters, in the order of the slots.
+// masters are the addresses of a cluster's masters, ascending.
 func masters(ctx context.Context, cluster *redis.ClusterClient) ([]string, error) {
-	slots, err := cluster.ClusterSlots(ctx).Result()
+	var mu sync.Mutex // ForEachMaster asks them at one time
+	var list []string
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		list = append(list, node.Options().Addr)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask the Redis cluster for its nodes: %w", err)
 	}
-	var list []string
-	seen := map[string]bool{}
-	for _, slot := range slots {
-		if len(slot.Nodes) > 0 && !seen[slot.Nodes[0].Addr] {
-			seen[slot.Nodes[0].Addr] = true
-			list = append(list, slot.Nodes[0].Addr)
-		}
-	}
+	slices.Sort(list)
 	return list, nil
 }
 

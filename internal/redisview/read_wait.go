@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -17,6 +18,8 @@ var ErrToken = errors.New("the consistency token does not fit")
 
 // Wait waits until the read models hold everything that a token covers, or ctx is done; then it says which partitions
 // lag, which is no error. only bounds it to the partitions that an answer reads; without it all of the token count.
+//
+// A Redis that does not answer is asked again until ctx is done, and its error returned then.
 //
 // A token is compared with the position in the serving generation, never with offsets of records. One that can never be
 // reached is ErrToken: of another topic id, of a partition that the topic does not have, or beyond the end of the log,
@@ -35,13 +38,21 @@ func (r *Reader) Wait(ctx context.Context, token event.Token, only ...event.Part
 	w := waiting{Reader: r, token: token, began: time.Now().UnixMilli(), checked: map[event.Partition]int64{}}
 	for step := 5 * time.Millisecond; ; step = min(2*step, 50*time.Millisecond) {
 		lags, err := w.look(ctx, partitions)
-		if len(lags) == 0 || err != nil && ctx.Err() == nil {
+		if len(lags) == 0 || errors.Is(err, ErrToken) {
 			return lags, err
 		}
 		if ctx.Err() != nil || pause(ctx, step) != nil {
-			return lags, nil
+			if outOfTime(err) {
+				err = nil
+			}
+			return lags, err
 		}
 	}
+}
+
+// outOfTime tells an answer that came too late from a Redis that does not answer.
+func outOfTime(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 type waiting struct {
@@ -52,7 +63,7 @@ type waiting struct {
 	last    []view.Lag
 }
 
-// look asks once. When ctx ends meanwhile it is what was seen last.
+// look asks once. Where Redis does not answer it says what was seen last, and why.
 func (w *waiting) look(ctx context.Context, partitions []event.Partition) ([]view.Lag, error) {
 	list, err := w.positions(ctx, partitions)
 	if err != nil {
