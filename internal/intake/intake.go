@@ -105,7 +105,7 @@ func (in *Intake) common(s *event.Submitted, now time.Time, bad *Errors) event.C
 	subject := in.numbers.parse(s.Subscriber, first(s.Region, in.region))
 	bad.check("subscriber", subject.ID != event.Withheld, "must not be the reserved word withheld")
 	if s.Region == "" && subject.Region != "001" {
-		s.Region = subject.Region
+		s.Region = subject.dialRegion()
 	}
 	s.Region = first(s.Region, in.region)
 	offset, unknown := in.offset(s, bad)

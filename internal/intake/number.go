@@ -154,6 +154,22 @@ func numberType(t phonenumbers.PhoneNumberType) event.NumberType {
 	return event.NumberUnknown
 }
 
+// dialRegion is the region by which a person with this number reads national ones: its own, else, for a number in a range that is
+// not assigned (such as those kept for films, +44 7700 900), the main region of its country code.
+func (n Number) dialRegion() string {
+	if n.Region != "" || !n.IsNumber() {
+		return n.Region
+	}
+	parsed, err := phonenumbers.Parse(n.ID, "ZZ")
+	if err != nil {
+		return ""
+	}
+	if region := phonenumbers.GetRegionCodeForCountryCode(int(parsed.GetCountryCode())); region != "ZZ" && region != "001" {
+		return region
+	}
+	return ""
+}
+
 // knownRegion tells whether a numbering plan exists for an ISO 3166-1 alpha-2 code.
 func knownRegion(region string) bool { return phonenumbers.GetCountryCodeForRegion(region) != 0 }
 
