@@ -51,6 +51,14 @@ func TestWait(t *testing.T) {
 		if _, err := r.Wait(soon(), token(event.TopicID{9}, 2)); !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "deleted and made again") {
 			t.Errorf("another topic: %v", err)
 		}
+		other := event.Token{Topic: event.TopicID{9}}
+		other.Cover(1, 0)
+		if _, err := r.Wait(soon(), other, first); !errors.Is(err, ErrToken) {
+			t.Errorf("another topic, another partition: %v", err)
+		}
+		if lags, err := r.Wait(soon(), event.Token{}, first); err != nil || len(lags) > 0 {
+			t.Errorf("a token that asks for nothing: %v (%v)", lags, err)
+		}
 		if _, err := r.Wait(soon(), token(fixture.TopicID, 1, 1, 1)); !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "the topic has 2 partitions") {
 			t.Errorf("a partition too many: %v", err)
 		}
