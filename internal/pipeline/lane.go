@@ -74,6 +74,7 @@ type Lane struct {
 	pause      *backoff.ExponentialBackOff
 	stats      *Stats
 	panics     []time.Time
+	scratch    []byte // of check
 	log        *slog.Logger
 }
 
@@ -249,6 +250,9 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d Decision, store Store, 
 	if d.Action == Seed {
 		if err := t.seed(ctx, o); err != nil {
 			return nil, err
+		}
+		if o.Pos.Seed == SeedStart { // otherwise an earlier attempt may have left subjects
+			t.cache = newCompleteCache(l.limits.CacheBytes)
 		}
 	}
 	l.source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)
