@@ -66,6 +66,8 @@ func (p *Processor) Ready() error {
 			return s.Stopped
 		case s.State == pipeline.Claiming:
 			return fmt.Errorf("%s is being claimed", partition)
+		case s.DeadLettersLate:
+			return fmt.Errorf("%s waits: the topic of dead letters does not take them", partition)
 		}
 	}
 	return nil

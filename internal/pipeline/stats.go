@@ -25,6 +25,7 @@ type Stats struct {
 	commits, claims                                                                          [6]atomic.Int64 // by outcome
 	commitNanos                                                                              atomic.Int64
 	state                                                                                    atomic.Int32
+	burying                                                                                  atomic.Int64 // since when, Unix nanoseconds; 0: not
 
 	mu        sync.Mutex
 	next      int64
@@ -47,6 +48,7 @@ type Snapshot struct {
 	Commits, Claims                     map[string]int64 // by outcome
 	CommitTime                          time.Duration    // sum
 	Stopped                             *Stopped         // why, when the lane has stopped
+	DeadLettersLate                     bool             // the lane waits for its dead letters to be acknowledged, and has for a while
 }
 
 // Snapshot reads the statistics.
@@ -57,7 +59,7 @@ func (s *Stats) Snapshot() Snapshot {
 		State: State(s.state.Load()), Next: s.next, End: s.end, RebuildTo: s.rebuildTo, Stopped: s.stopped,
 		Events: s.events.Load(), Batches: s.batches.Load(), Mutations: s.mutations.Load(), LeaseChecks: s.leaseChecks.Load(),
 		Rollbacks: s.rollbacks.Load(), Generations: s.generations.Load(), DeadLetters: s.deadLetters.Load(), Tombstones: s.tombstones.Load(),
-		CommitTime: time.Duration(s.commitNanos.Load()), Commits: map[string]int64{}, Claims: map[string]int64{},
+		DeadLettersLate: late(s.burying.Load()), CommitTime: time.Duration(s.commitNanos.Load()), Commits: map[string]int64{}, Claims: map[string]int64{},
 	}
 	for o := range s.commits {
 		out.Commits[Outcome(o).String()] = s.commits[o].Load()
@@ -65,6 +67,8 @@ func (s *Stats) Snapshot() Snapshot {
 	}
 	return out
 }
+
+func late(since int64) bool { return since != 0 && time.Since(time.Unix(0, since)) > buryingIsLate }
 
 func (s *Stats) setState(state State) { s.state.Store(int32(state)) }
 
