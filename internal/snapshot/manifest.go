@@ -310,3 +310,19 @@ func (m *Manifest) fill(t table, packed []byte) error {
 	}
 	return m.Validate()
 }
+
+// Encode is the value of the manifest's record, with the table in it. An error is impossible while the table is small enough; whoever makes a
+// snapshot uses a Builder.
+func (m *Manifest) Encode() []byte {
+	data := encodeTable(m.Chunks)
+	packed := pack(data)
+	return m.encode(table{digest: DigestOf(data), size: int64(len(data)), packed: packed, length: int64(len(packed))})
+}
+
+// Reseal is an encoded manifest with another version and the checksum that it then has: what a later program would write.
+func Reseal(value []byte, version uint16) []byte {
+	body := append([]byte(nil), value[:len(value)-sha256.Size]...)
+	binary.BigEndian.PutUint16(body[len(manifestMagic):], version)
+	checksum := sha256.Sum256(body)
+	return append(body, checksum[:]...)
+}

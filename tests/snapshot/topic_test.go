@@ -1,0 +1,162 @@
+package snapshot
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"switchboard/internal/event"
+	"switchboard/internal/kafkalog"
+	"switchboard/internal/pipeline"
+	"switchboard/internal/snapshot"
+)
+
+func (s *site) target(n int32) event.Partition {
+	return event.Partition{Topic: s.prefix + "snapshots", Number: n}
+}
+
+func (s *site) end(n int) int64 {
+	s.Helper()
+	state, err := s.kafka.Observe(s.ctx, s.partition(int32(n)), -1)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return state.End
+}
+
+func (s *site) put(n int32, key string, value []byte) {
+	s.Helper()
+	for _, r := range s.append.Append(s.ctx, []kafkalog.Record{{Partition: s.target(n), Key: []byte(key), Value: value}}) {
+		if r.Err != nil {
+			s.Fatal(r.Err)
+		}
+	}
+}
+
+// republish writes a manifest again.
+func (s *site) republish(n int32, m *snapshot.Manifest) { s.put(n, m.Key().String(), m.Encode()) }
+
+// publish writes a manifest that change has spoilt.
+func (s *site) publish(n int32, m *snapshot.Manifest, change func(m *snapshot.Manifest, raw []byte) []byte) {
+	key, raw := m.Key().String(), m.Encode()
+	if change != nil {
+		raw = change(m, raw)
+	}
+	s.put(n, key, raw)
+}
+
+func (s *site) tombstone(n int32, key snapshot.Key) { s.put(n, key.String(), nil) }
+
+func (s *site) client() *kgo.Client {
+	s.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.config().Kafka.Brokers...))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(client.Close)
+	return client
+}
+
+// deleteBefore ends the history of a partition.
+func (s *site) deleteBefore(n int32, offset int64) {
+	s.Helper()
+	var offsets kadm.Offsets
+	offsets.Add(kadm.Offset{Topic: s.partition(n).Topic, Partition: n, At: offset})
+	resp, err := kadm.NewClient(s.client()).DeleteRecords(s.ctx, offsets)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// count is how many records of each kind a partition of snapshots holds, and the offset of the first.
+func (s *site) count(n int32) (parts, manifests, retired, tombstones int) {
+	s.Helper()
+	state, err := s.kafka.Observe(s.ctx, s.target(n), -1)
+	if err != nil {
+		s.Fatal(err)
+	}
+	err = s.kafka.ReadRange(s.ctx, s.target(n), state.Start, state.End, func(r pipeline.Raw) error {
+		k, err := snapshot.ParseKey(string(r.Key))
+		switch {
+		case err != nil:
+			s.Errorf("a record with key %q", r.Key)
+		case r.Value == nil:
+			tombstones++
+		case k.Kind == snapshot.PartKind:
+			parts++
+		case k.Kind == snapshot.ManifestKind:
+			manifests++
+		case k.Kind == snapshot.RetiredKind:
+			retired++
+		}
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return parts, manifests, retired, tombstones
+}
+
+// TestKept: the last three stay, chunks that nothing names go when their time is over, and what a real broker compacts away is nothing that a
+// kept manifest needs.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *site) {
+		reader := s.snapshots()
+		keep := []string{
+			"SWITCHBOARD_SNAPSHOT_KEEP_LAST=3", "SWITCHBOARD_SNAPSHOT_KEEP_HOURLY=0", "SWITCHBOARD_SNAPSHOT_KEEP_DAILY=0",
+			"SWITCHBOARD_SNAPSHOT_GRACE=1s", "SWITCHBOARD_SNAPSHOT_EVERY=100ms",
+		}
+		facts := random(5, 4000, 60)
+		a := s.run(keep...)
+		for i := 0; i < len(facts); i += 200 {
+			s.add(facts[i:min(len(facts), i+200)])
+			s.until("caught up", func() bool { return s.caughtUp(a) })
+		}
+		time.Sleep(1200 * time.Millisecond) // the grace
+		s.add(facts[:10])
+		made := a.made("time")
+		s.until("one more of each", func() bool { return a.made("time") >= made+partitions && s.caughtUp(a) })
+		a.stop()
+		s.check(reader)
+		removed := int64(0)
+		for n := range int32(partitions) {
+			list, unreadable, err := reader.List(s.ctx, s.partition(n))
+			if err != nil || len(unreadable) > 0 || len(list) < 3 || len(list) > 4 { // the one at the end is made when nothing is cleaned any more
+				t.Errorf("List = %d snapshots, %v, %v, want three", len(list), unreadable, err)
+			}
+			for _, l := range list {
+				s.checkOne(reader, l.Manifest)
+			}
+			_, _, _, tombstones := s.count(n)
+			removed += int64(tombstones)
+		}
+		if removed == 0 {
+			t.Error("nothing was removed")
+		}
+		// A second look when the broker has compacted, as far as it does within a few seconds: every kept snapshot is whole.
+		before, _, _, _ := s.count(0)
+		deadline := time.Now().Add(15 * time.Second)
+		after := before
+		for s.config().Kafka.Kind == "server" && after == before && time.Now().Before(deadline) {
+			s.put(0, s.prefix+"calls.reports/0/manifest/999999999", nil) // a broker closes a segment when the next record comes
+			time.Sleep(300 * time.Millisecond)
+			after, _, _, _ = s.count(0)
+		}
+		t.Logf("%d parts before compaction, %d after", before, after)
+		if s.config().Kafka.Kind == "server" && after == before {
+			t.Error("the broker has compacted nothing")
+		}
+		for n := range int32(partitions) {
+			v, err := reader.Verify(s.ctx, s.partition(n))
+			if err != nil || len(v.Problems) > 0 || v.Snapshots < 3 || v.Fold != "equal" {
+				t.Errorf("Verify = %+v, %v", v, err)
+			}
+		}
+	}, "segment: 1s", "min_compaction_lag: 1ms", "max_compaction_lag: 1s", "delete_retention: 1ms", `settings: {min.cleanable.dirty.ratio: "0.001"}`)
+}
