@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 			Batch: Batch{LiveEvents: 500, CatchupEvents: 50_000, SubjectEvents: 5000, MaxCommitInterval: 2 * time.Second},
 			Chunk: Chunk{Commands: 2000, Bytes: unit.MiB, Deadline: 10 * time.Second},
 			Tick:  time.Second, CacheBytes: 256 * unit.MiB, QueueBytes: 64 * unit.MiB,
-			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, PanicsPerMinute: 10,
+			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, PanicsPerMinute: 10, KeepGenerations: time.Hour,
 		},
 		Import:        Import{MaxRowBytes: 64 * unit.KiB, MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, Wait: time.Minute},
 		Query:         Query{Wait: 2 * time.Second, Timeout: 30 * time.Second},
