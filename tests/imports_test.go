@@ -33,6 +33,7 @@ var table = []row{
 	{"internal/avrowire", []string{"internal/event", "schemas"}, []string{"github.com/twmb/avro", "github.com/linkedin/goavro/v2"}, "bytes and events"},
 	{"internal/kafkalog", []string{"internal/event", "internal/pipeline", "topology"}, []string{"github.com/twmb/franz-go"}, "the log"},
 	{"internal/redisview", []string{"internal/event", "internal/fold", "internal/view", "internal/pipeline"}, []string{"github.com/redis/go-redis/v9", "github.com/alicebob/miniredis/v2"}, "the read models"},
+	{"internal/snapshot", []string{"internal/event", "internal/fold", "internal/view", "internal/pipeline"}, nil, "checkpoints: their format, and how they are made, over ports"},
 	{"internal/intake", []string{"internal/event"}, []string{"github.com/nyaruka/phonenumbers"}, "raw input becomes events"},
 	{"internal/intake/httpdoor", []string{"internal/event", "internal/intake"}, nil, "the HTTP door of intake"},
 	{"internal/console", []string{"internal/event", "internal/fold", "internal/indicator", "internal/view"}, nil, "answers over small reader ports"},

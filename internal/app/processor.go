@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchboard/config"
@@ -30,6 +31,8 @@ type Processor struct {
 	KafkaDial Dialer
 	RedisDial Dialer
 
+	consumer atomic.Pointer[kafkalog.Consumer] // nil until the start-up checks have passed
+
 	mu    sync.Mutex
 	lanes map[event.Partition]*pipeline.Stats
 }
@@ -45,8 +48,18 @@ func (p *Processor) Lanes() map[event.Partition]pipeline.Snapshot {
 	return out
 }
 
-// Ready is nil when every partition that the processor has is folded; else it says which is not, and why.
+// Ready is nil when the processor is a member of the group and folds every partition that it has; else it says which not, and why. A
+// member without partitions is ready: it stands by.
 func (p *Processor) Ready() error {
+	c := p.consumer.Load()
+	switch {
+	case c == nil:
+		return errors.New("starting: the servers and topics are being checked")
+	case c.Trouble() != nil:
+		return c.Trouble()
+	case !c.Joined():
+		return errors.New("joining the consumer group")
+	}
 	for partition, s := range p.Lanes() {
 		switch {
 		case s.Stopped != nil:
@@ -100,10 +113,11 @@ func (p *Processor) Run(ctx context.Context) error {
 		return log.HighWatermarks(ctx, facts.Name)
 	}}
 	deps.Watermark, deps.Served = w.watermark, w.served
-	consumer, err := p.consumer(options, facts.Name)
+	consumer, err := p.newConsumer(options, facts.Name)
 	if err != nil {
 		return err
 	}
+	p.consumer.Store(consumer)
 	return p.fold(ctx, w, consumer, deps, models)
 }
 
@@ -126,7 +140,7 @@ func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consu
 	return err
 }
 
-func (p *Processor) consumer(options kafkalog.Options, topic string) (*kafkalog.Consumer, error) {
+func (p *Processor) newConsumer(options kafkalog.Options, topic string) (*kafkalog.Consumer, error) {
 	cfg := &p.Config.Processor
 	return kafkalog.NewConsumer(kafkalog.ConsumerOptions{
 		Options: options, Group: p.Config.Kafka.TopicPrefix + cfg.Group, Topics: []string{topic},

@@ -149,7 +149,10 @@ func (a *AsOf) position() string {
 }
 
 func (a *AsOf) warn(p *printer) {
-	if a.RebuiltPercent != nil {
+	switch {
+	case a.Next < 0:
+		p.para(fmt.Sprintf("rebuilding: nothing of %s is folded yet", a.Partition), p.warn)
+	case a.RebuiltPercent != nil:
 		p.para(fmt.Sprintf("rebuilding: %s is at %s of %d, %d %%: figures are still growing", a.Partition, a.position(), a.RebuildTo, *a.RebuiltPercent), p.warn)
 	}
 	if a.IncompleteSince > 0 {

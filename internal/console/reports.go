@@ -98,7 +98,7 @@ func subscriberOf(q *Query, r *view.Reading) About {
 func (s *About) head(p *printer, what, right string) bool {
 	if !s.Found {
 		p.title(what+" of "+s.Subscriber, "")
-		p.line("Nothing was ever reported about " + s.Subscriber + ".")
+		p.line("Nothing is known about " + s.Subscriber + ".")
 		return false
 	}
 	p.title(what+" of "+s.Subscriber+s.Period.String(), right)

@@ -42,7 +42,7 @@ func (a *WhereAnswer) Text(w io.Writer, s Style) error {
 	p.title("Where "+a.Subscriber+" is kept", "")
 	p.table(nil, [][]string{{"partition", a.Partition}, {"generation", a.Generation}, {"redis", a.Node}})
 	if !a.Found {
-		p.line("Nothing was ever reported about " + a.Subscriber + "; its keys would be these.")
+		p.line("Nothing is known about " + a.Subscriber + "; its keys would be these.")
 	}
 	p.line("")
 	host, port, _ := strings.Cut(a.Node, ":")

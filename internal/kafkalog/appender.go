@@ -45,7 +45,10 @@ type AppenderOptions struct {
 	MaxBufferedRecords int           // 50,000. Not acknowledged yet, of all callers together.
 	MaxBufferedBytes   int           // 64 MiB. The same in bytes of keys and values.
 	Linger             time.Duration // 2 ms. How long a record may wait for others to share its batch; below 0: not at all.
-	Compression        string        // zstd (default), lz4, snappy, gzip or none
+	// Compression is lz4 (default), zstd, snappy, gzip or none. Measured with facts of 131 bytes and a real broker on the same two
+	// cores: lz4 54 bytes a fact in the log and 180,000 to 280,000 facts/s; zstd 40 bytes, 140,000 to 180,000/s;
+	// none 157 bytes, 220,000 to 250,000/s.
+	Compression string
 }
 
 // Appender appends to the log: acknowledged by all replicas in sync, each record once (idempotent), those of one
@@ -82,10 +85,10 @@ func NewAppender(o AppenderOptions) (*Appender, error) {
 
 func compression(name string) (kgo.CompressionCodec, error) {
 	switch name {
-	case "", "zstd":
-		return kgo.ZstdCompression(), nil
-	case "lz4":
+	case "", "lz4":
 		return kgo.Lz4Compression(), nil
+	case "zstd":
+		return kgo.ZstdCompression(), nil
 	case "snappy":
 		return kgo.SnappyCompression(), nil
 	case "gzip":
@@ -93,7 +96,7 @@ func compression(name string) (kgo.CompressionCodec, error) {
 	case "none":
 		return kgo.NoCompression(), nil
 	}
-	return kgo.NoCompression(), fmt.Errorf("compression %q is not known: want zstd, lz4, snappy, gzip or none", name)
+	return kgo.NoCompression(), fmt.Errorf("compression %q is not known: want lz4, zstd, snappy, gzip or none", name)
 }
 
 // Reach is nil if a broker answers within ctx.

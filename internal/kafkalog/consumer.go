@@ -187,6 +187,18 @@ func (c *Consumer) Trouble() error {
 	return c.trouble
 }
 
+// Joined says whether the group has taken us in, with partitions or without.
+func (c *Consumer) Joined() bool {
+	c.mu.Lock()
+	client := c.client
+	c.mu.Unlock()
+	if client == nil {
+		return false
+	}
+	_, generation := client.GroupMetadata()
+	return generation > 0
+}
+
 // Assigned is every partition that the group has given us, in no order.
 func (c *Consumer) Assigned() []event.Partition {
 	var list []event.Partition

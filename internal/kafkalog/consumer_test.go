@@ -63,11 +63,11 @@ func TestSeekDiscards(t *testing.T) {
 		seed := rand.Uint64()
 		b.t.Logf("seed %d", seed)
 		var done atomic.Int32
-		small := func(o *ConsumerOptions) { o.QueueRecords, o.FetchMaxBytes = 700, 16<<10 }
+		small := func(o *ConsumerOptions) { o.QueueRecords, o.FetchMaxBytes = 700, 64<<10 }
 		_, stop := b.member(small, func(ctx context.Context, p *Partition) {
 			defer done.Add(1)
 			random := rand.New(rand.NewPCG(seed, uint64(p.id.Number)))
-			for range 60 {
+			for range 25 {
 				from := random.Int64N(count)
 				if random.IntN(4) == 0 {
 					from = p.taken // where the client believes to be already
@@ -104,7 +104,7 @@ func TestSeekDiscards(t *testing.T) {
 func TestSlowLanePauses(t *testing.T) {
 	onEach(t, 2, func(b *bench) {
 		noLeaks(b.t)
-		const count = 30_000
+		const count = 12_000
 		b.fill(b.appender(), count)
 		full := make(chan struct{})
 		var done atomic.Int32
@@ -134,7 +134,7 @@ func TestSlowLanePauses(t *testing.T) {
 				defer p.mu.Unlock()
 				slow := p.consumer.partition(b.topic, 0)
 				slow.mu.Lock()
-				if n := len(slow.queue); n < 1000 || n > 8000 || !slow.full {
+				if n := len(slow.queue); n < 1000 || n > 6000 || !slow.full {
 					b.t.Errorf("the slow lane has %d records waiting, full: %t", n, slow.full)
 				}
 				slow.mu.Unlock()

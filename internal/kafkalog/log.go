@@ -129,15 +129,15 @@ func listOffset(ctx context.Context, at leader, p event.Partition, when int64) (
 	if err != nil {
 		return 0, fmt.Errorf("ask for the offsets of %s: %w", p, err)
 	}
-	for _, topic := range resp.(*kmsg.ListOffsetsResponse).Topics {
-		for _, part := range topic.Partitions {
-			if err := kerr.ErrorForCode(part.ErrorCode); err != nil {
-				return 0, fmt.Errorf("ask for the offsets of %s: %w", p, err)
-			}
-			return part.Offset, nil
-		}
+	topics := resp.(*kmsg.ListOffsetsResponse).Topics
+	if len(topics) != 1 || len(topics[0].Partitions) != 1 {
+		return 0, fmt.Errorf("ask for the offsets of %s: no answer", p)
 	}
-	return 0, fmt.Errorf("ask for the offsets of %s: no answer", p)
+	part := &topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(part.ErrorCode); err != nil {
+		return 0, fmt.Errorf("ask for the offsets of %s: %w", p, err)
+	}
+	return part.Offset, nil
 }
 
 func listRequest(when int64, partitions ...event.Partition) *kmsg.ListOffsetsRequest {
@@ -175,15 +175,15 @@ func epochEnd(ctx context.Context, at leader, p event.Partition, epoch int32) (i
 	if err != nil {
 		return 0, fmt.Errorf("ask for the end of epoch %d of %s: %w", epoch, p, err)
 	}
-	for _, topic := range resp.(*kmsg.OffsetForLeaderEpochResponse).Topics {
-		for _, part := range topic.Partitions {
-			if err := kerr.ErrorForCode(part.ErrorCode); err != nil {
-				return 0, fmt.Errorf("ask for the end of epoch %d of %s: %w", epoch, p, err)
-			}
-			return part.EndOffset, nil
-		}
+	topics := resp.(*kmsg.OffsetForLeaderEpochResponse).Topics
+	if len(topics) != 1 || len(topics[0].Partitions) != 1 {
+		return 0, fmt.Errorf("ask for the end of epoch %d of %s: no answer", epoch, p)
 	}
-	return 0, fmt.Errorf("ask for the end of epoch %d of %s: no answer", epoch, p)
+	answer := &topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+		return 0, fmt.Errorf("ask for the end of epoch %d of %s: %w", epoch, p, err)
+	}
+	return answer.EndOffset, nil
 }
 
 // HighWatermarks is the end of every partition of topics, as far as a consumer can read now. A topic that is not there

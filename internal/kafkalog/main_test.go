@@ -30,7 +30,7 @@ func noLeaks(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }
 
-const patience = 60 * time.Second
+const patience = 150 * time.Second // an overloaded machine is no failure
 
 // bench is one topic on one broker, and what every test does with it.
 type bench struct {

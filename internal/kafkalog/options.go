@@ -81,6 +81,7 @@ func (o *Options) opts() ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.Brokers...), kgo.ClientID(id), kgo.SoftwareNameAndVersion("switchboard", "1"),
 		kgo.WithLogger(clientLogger{o.logger()}), kgo.MetadataMinAge(250 * time.Millisecond),
+		kgo.DisableClientMetrics(),
 	}
 	switch {
 	case o.Dial != nil:

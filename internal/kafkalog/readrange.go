@@ -52,7 +52,6 @@ type rangeReader struct {
 	log       *Log
 	partition event.Partition
 	next, to  int64
-	leader    *leader // whom the last fetch went to
 }
 
 // fetch reads once and moves next. It moves it to the end if the broker has looked and found nothing more.
@@ -73,10 +72,8 @@ func (r *rangeReader) fetch(ctx context.Context, at leader) ([]*kgo.Record, erro
 		Offset: r.next, IsolationLevel: kgo.ReadCommitted(), Topic: r.partition.Topic, Partition: r.partition.Number, KeepControlRecords: true,
 	}
 	got, next := kgo.ProcessFetchPartition(opts, part, decompressor, nil)
-	if err := r.problem(got.Err); err != nil {
-		if len(got.Records) == 0 {
-			return nil, err
-		}
+	if err := r.problem(got.Err); err != nil && len(got.Records) == 0 {
+		return nil, err // behind records it comes again, at the next fetch
 	}
 	if len(part.RecordBatches) == 0 && got.Err == nil && part.LastStableOffset >= r.to {
 		r.next = r.to

@@ -93,7 +93,7 @@ func (l *Lane) beginning(ctx context.Context, o *Observed, w *Want) (Beginning, 
 			return b, true, nil
 		}
 	}
-	return Beginning{Manifest: -1, Next: o.Log.Start, HistoryFrom: o.Log.Start}, w.Start, nil
+	return fromStart(&o.Log), w.Start, nil
 }
 
 // takeBuilder claims the generation that is built; one that is only wanted is made first.
@@ -243,30 +243,31 @@ func (t *tenure) tend(ctx context.Context) error {
 
 // restore writes what a snapshot holds, in fenced chunks; only the last one, which seed writes, has totals and position.
 func (t *tenure) restore(ctx context.Context, b Beginning) (view.Totals, error) {
+	var totals view.Totals
 	c := newPending(t)
-	batch := &batch{progress: t.progress}
-	restorer := view.NewRestorer(t.views, b.Next-1)
+	none := &batch{progress: t.progress}
+	flush := func() error {
+		if outcome, err := c.send(ctx, none, false); outcome != Applied {
+			return fmt.Errorf("restore: %s: %w", outcome, orNone(err))
+		}
+		return nil
+	}
 	err := t.lane.Snapshots.Restore(ctx, t.id.Partition, b, func(key string, fields []string) error {
 		before := len(c.mutations)
+		var add view.Totals
 		var err error
-		if c.mutations, err = restorer.Add(c.mutations, key, fields); err != nil {
+		if c.mutations, add, err = view.Restore(c.mutations, t.views, b.Next-1, key, fields); err != nil {
 			return err
 		}
+		totals.Add(add)
 		c.size += sizeOf(c.mutations[before:])
 		if len(c.mutations) < t.lane.limits.ChunkCommands && c.size < t.lane.limits.ChunkBytes {
 			return nil
 		}
-		outcome, err := c.send(ctx, batch, false)
-		if outcome != Applied {
-			return fmt.Errorf("restore: %s: %w", outcome, orNone(err))
-		}
-		return nil
+		return flush()
 	})
 	if err != nil {
 		return view.Totals{}, err
 	}
-	if outcome, err := c.send(ctx, batch, false); outcome != Applied {
-		return view.Totals{}, fmt.Errorf("restore: %s: %w", outcome, orNone(err))
-	}
-	return restorer.Totals(), nil
+	return totals, flush()
 }

@@ -49,8 +49,11 @@ func NewGeneration(now time.Time) Generation {
 type Beginning struct {
 	Manifest int64 // offset of the manifest in the snapshots topic; -1: the start of the log
 	Next     int64 // offset of the log at which folding begins
-	// Complete: the records up to Next are all of the history that there is, from HistoryFrom on.
-	HistoryFrom int64
+	HistoryFrom int64 // offset at which the log began for whoever folded up to Next
+
+	LeaderEpoch     int32 // of the record before Next; -1: not known
+	Tombstones      int64 // skipped before Next
+	AppliedAppendMs int64 // append time of the record before Next, Unix milliseconds
 }
 
 // String is the seed as it stands in a position.
@@ -64,7 +67,7 @@ func (b Beginning) String() string {
 // beginningOf finds again where a generation that was made was to begin. If its snapshot is gone the generation is given up.
 func (l *Lane) beginningOf(ctx context.Context, p *Pos, log *LogState) (Beginning, error) {
 	if p.Seed == SeedStart {
-		return Beginning{Manifest: -1, Next: log.Start, HistoryFrom: log.Start}, nil
+		return fromStart(log), nil
 	}
 	manifest, err := strconv.ParseInt(p.Seed, 10, 64)
 	if err != nil || l.Snapshots == nil {
@@ -88,4 +91,9 @@ func (l *Lane) building() Generation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.builder
+}
+
+// fromStart is the start of the log.
+func fromStart(log *LogState) Beginning {
+	return Beginning{Manifest: -1, Next: log.Start, HistoryFrom: log.Start, LeaderEpoch: -1}
 }

@@ -48,7 +48,7 @@ func (t *tenure) seed(ctx context.Context, pos *Pos) error {
 		}
 	}
 	p := t.progress
-	p.Next, p.LeaderEpoch = from.Next, -1
+	p.Next, p.LeaderEpoch, p.Tombstones, p.AppliedAppendMs = from.Next, from.LeaderEpoch, from.Tombstones, from.AppliedAppendMs
 	p.Seeding, p.HistoryFrom, p.RebuildTo = true, from.HistoryFrom, t.log.End
 	outcome, err := c.send(ctx, &batch{progress: p}, true)
 	if outcome != Applied {

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // Options say where Redis is and how to reach it.
@@ -34,8 +36,12 @@ type Client struct {
 	shared  redis.UniversalClient // for reading and for whatever needs no fence
 }
 
+// silence keeps go-redis from writing to stderr past every logger, in a format of its own and unscrubbed. What matters comes as an error.
+var silence = sync.OnceFunc(logging.Disable)
+
 // New prepares a client; nothing is dialled before the first use.
 func New(o Options) (*Client, error) {
+	silence()
 	if len(o.Addrs) == 0 {
 		return nil, errors.New("redis.addrs: no address is configured")
 	}

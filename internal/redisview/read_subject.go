@@ -189,9 +189,11 @@ func (a *answer) pages(keys []string, cursor uint64, fields int64) ([]*redis.Sca
 	if err != nil {
 		return nil, fmt.Errorf("card: field %s holds no number", view.AtField)
 	}
-	a.reading.EndNext, a.reading.AtEnd = max(cut.Next, a.reading.EndNext), at
-	if at != a.reading.At && !a.stands {
-		return nil, errMoved
+	if at != a.reading.At { // else the answer is as true of where the first part was read
+		a.reading.EndNext, a.reading.AtEnd = max(cut.Next, a.reading.EndNext), at
+		if !a.stands {
+			return nil, errMoved
+		}
 	}
 	return pages, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"switchboard/internal/event"
@@ -31,9 +30,12 @@ func (r *Reader) Wait(ctx context.Context, token event.Token, only ...event.Part
 		if n >= r.partitions {
 			return nil, fmt.Errorf("%w: it names %s, and the topic has %d partitions", ErrToken, p, r.partitions)
 		}
-		if len(only) == 0 || slices.Contains(only, p) {
+		if len(only) == 0 {
 			partitions = append(partitions, p)
 		}
+	}
+	if len(only) > 0 && len(token.Next) > 0 {
+		partitions = only // those that the token does not name, too: it must be of their topic
 	}
 	w := waiting{Reader: r, token: token, began: time.Now().UnixMilli(), checked: map[event.Partition]int64{}}
 	for step := 5 * time.Millisecond; ; step = min(2*step, 50*time.Millisecond) {

@@ -51,12 +51,22 @@ func TestWait(t *testing.T) {
 		if _, err := r.Wait(soon(), token(event.TopicID{9}, 2)); !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "deleted and made again") {
 			t.Errorf("another topic: %v", err)
 		}
+		other := event.Token{Topic: event.TopicID{9}}
+		other.Cover(1, 0)
+		if _, err := r.Wait(soon(), other, first); !errors.Is(err, ErrToken) {
+			t.Errorf("another topic, another partition: %v", err)
+		}
+		if lags, err := r.Wait(soon(), event.Token{}, first); err != nil || len(lags) > 0 {
+			t.Errorf("a token that asks for nothing: %v (%v)", lags, err)
+		}
 		if _, err := r.Wait(soon(), token(fixture.TopicID, 1, 1, 1)); !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "the topic has 2 partitions") {
 			t.Errorf("a partition too many: %v", err)
 		}
 
 		// It is reached while it is waited for.
+		written := make(chan struct{})
 		go func() {
+			defer close(written)
 			time.Sleep(50 * time.Millisecond)
 			l.Fold(fixture.Call("alice", "bob", 2, 1))
 		}()
@@ -65,6 +75,8 @@ func TestWait(t *testing.T) {
 			t.Errorf("reached meanwhile: %v (%v)", lags, err)
 		}
 
+		<-written
+
 		// Beyond the end: an error as soon as the end was asked for after the waiting began, and not before.
 		l.Progress.HighWatermark = 3
 		l.Progress.CheckedMs = time.Now().UnixMilli() - 10_000
@@ -72,7 +84,9 @@ func TestWait(t *testing.T) {
 		if lags, err := r.Wait(soon(), token(fixture.TopicID, 4)); err != nil || len(lags) != 1 {
 			t.Errorf("an old end proves nothing: %v (%v)", lags, err)
 		}
+		written = make(chan struct{})
 		go func() {
+			defer close(written)
 			time.Sleep(50 * time.Millisecond)
 			l.Progress.CheckedMs = time.Now().UnixMilli()
 			l.Commit(3, nil)
@@ -80,5 +94,6 @@ func TestWait(t *testing.T) {
 		if _, err := r.Wait(t.Context(), token(fixture.TopicID, 4)); !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "the log ends at 3") {
 			t.Errorf("beyond the end: %v", err)
 		}
+		<-written
 	})
 }

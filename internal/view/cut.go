@@ -21,7 +21,7 @@ type Cut struct {
 	Views       Set   // what the generation holds
 	Next        int64 // offset to be folded next: the position; -1: nothing was folded yet
 	Ahead       int64 // no subject holds anything at or beyond it; above Next while a batch is being written
-	EndNext     int64 // Next when the last part of a long answer was read; else the same
+	EndNext     int64 // Next when the last part of an answer was read that changed meanwhile; else the same
 	RebuildTo   int64 // end of the log when folding began; below it the generation is being built
 	HistoryFrom int64 // offset at which the log began; above 0 the answer is incomplete before it
 	Tombstones  int64 // records without a value that were skipped; above 0 the hash is not comparable

@@ -164,12 +164,6 @@ func (n *faultnet) freeze() {
 	}
 }
 
-func (n *faultnet) count(what string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.counts[what]++
-}
-
 func (n *faultnet) thaw() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -13,7 +13,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"switchboard/config"
 	"switchboard/internal/app"
@@ -52,14 +55,17 @@ func newSite(t testing.TB, b backend.Backend) *site {
 	if err := os.WriteFile(overlay, []byte(small), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kind := "server"
-	if b.Name == "embedded" {
-		kind = "embedded"
+	kafkaKind, redisKind := "server", "server"
+	if b.Name != "real" {
+		kafkaKind = "embedded"
+	}
+	if b.Server == nil {
+		redisKind = "embedded"
 	}
 	s := &site{TB: t, on: b, reports: b.Prefix + "calls.reports", letters: b.Prefix + "dead-letters"}
 	s.env = []string{
-		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_KAFKA_KIND=" + kind, "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(b.Brokers, ","), "SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix,
-		"SWITCHBOARD_REDIS_KIND=" + kind, "SWITCHBOARD_REDIS_ADDRS=" + strings.Join(b.Redis, ","), "SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay,
+		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_KAFKA_KIND=" + kafkaKind, "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(b.Brokers, ","), "SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix,
+		"SWITCHBOARD_REDIS_KIND=" + redisKind, "SWITCHBOARD_REDIS_ADDRS=" + strings.Join(b.Redis, ","), "SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay,
 		"SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0", "SWITCHBOARD_OBSERVABILITY_LISTEN=127.0.0.1:0", "SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=6s",
 	}
 	var err error
@@ -90,6 +96,24 @@ func builtSite(t testing.TB, b backend.Backend) *site {
 		t.Fatalf("topology: %v\n%s", err, left)
 	}
 	return s
+}
+
+// faulty is a broker in this process that does as it is told, and a Redis that can be killed.
+func faulty(t testing.TB, opts ...kfake.Opt) (backend.Backend, *kfake.Cluster) {
+	t.Helper()
+	opts = append([]kfake.Opt{kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"})}, opts...)
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	server := backend.RealRedis(t)
+	return backend.Backend{Name: "faulty", Brokers: cluster.ListenAddrs(), Redis: []string{server.Addr}, Prefix: backend.Prefix(), Server: server}, cluster
+}
+
+// noReplicas makes a broker refuse what is produced to a topic, for want of replicas in sync, until it is removed.
+func noReplicas(topic string) kfake.Fault {
+	return kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1}
 }
 
 // with is the environment of its programs and some more.
@@ -300,4 +324,10 @@ func marshal(v any) string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// cardKey is the key of a subscriber's card.
+func (s *site) cardKey(subject event.Subject) string {
+	id := reference.Serving(s.Context(), s.redis, event.Partition{Topic: s.reports, Number: event.PartitionOf(subject, partitions)})
+	return redisview.Prefix(id) + "card:" + string(subject)
 }
