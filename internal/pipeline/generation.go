@@ -47,8 +47,8 @@ func NewGeneration(now time.Time) Generation {
 
 // Beginning is where a generation begins: the start of the log, or a snapshot.
 type Beginning struct {
-	Manifest int64 // offset of the manifest in the snapshots topic; -1: the start of the log
-	Next     int64 // offset of the log at which folding begins
+	Manifest    int64 // offset of the manifest in the snapshots topic; -1: the start of the log
+	Next        int64 // offset of the log at which folding begins
 	HistoryFrom int64 // offset at which the log began for whoever folded up to Next
 
 	LeaderEpoch     int32 // of the record before Next; -1: not known
