@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchboard/config"
+	"switchboard/internal/daemon"
 	"switchboard/internal/event"
 	"switchboard/internal/kafkalog"
 	"switchboard/internal/pipeline"
@@ -64,6 +65,8 @@ func (p *Processor) Ready() error {
 		switch {
 		case s.Stopped != nil:
 			return s.Stopped
+		case s.Decision.Action == pipeline.Refuse:
+			return fmt.Errorf("%w: %s: %s; %s", daemon.ErrDegraded, partition, s.Decision.Why, s.Decision.Hint)
 		case s.State == pipeline.Claiming:
 			return fmt.Errorf("%s is being claimed", partition)
 		}

@@ -201,11 +201,11 @@ func (c *Client) Flip(ctx context.Context, p event.Partition, from, to pipeline.
 		if now != from {
 			return false, nil
 		}
-		before, _, err := c.position(ctx, pipeline.LaneID{Partition: p, Generation: from})
+		before, _, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: from})
 		if err != nil {
 			return false, err
 		}
-		after, found, err := c.position(ctx, pipeline.LaneID{Partition: p, Generation: to})
+		after, found, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: to})
 		if err != nil || !found {
 			return false, err
 		}
@@ -214,7 +214,8 @@ func (c *Client) Flip(ctx context.Context, p event.Partition, from, to pipeline.
 	})
 }
 
-func (c *Client) position(ctx context.Context, id pipeline.LaneID) (pipeline.Pos, bool, error) {
+// Position reads the position of a generation; found is false when it has none.
+func (c *Client) Position(ctx context.Context, id pipeline.LaneID) (pipeline.Pos, bool, error) {
 	all, err := c.shared.HGetAll(ctx, PosKey(id)).Result()
 	if err != nil {
 		return pipeline.Pos{}, false, err

@@ -213,3 +213,33 @@ func (s *site) reset(to string, offsets map[int32]int64) {
 		s.Fatal(err)
 	}
 }
+
+// recreate makes the topics again after one was deleted; the brokers need a moment to forget the old one.
+func (s *site) recreate() {
+	s.Helper()
+	s.until("the topic is there again", func() bool {
+		diff, err := app.ApplyTopology(s.Context(), s.config, s.logger(), func(topology.Step) {})
+		return err == nil && diff.Empty()
+	})
+	s.kafka.Close() // it remembers the old topic id
+	var err error
+	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(s.b.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+		s.Fatal(err)
+	}
+	s.admin = kadm.NewClient(s.kafka)
+}
+
+// adopt and rollback are what `switchboard replay adopt` and `rollback` do.
+func (s *site) adopt() {
+	s.Helper()
+	if err := app.AdoptTopic(s.Context(), s.config, s.logger(), s.topic); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *site) rollback(p int32) {
+	s.Helper()
+	if _, err := app.Rollback(s.Context(), s.config, []event.Partition{s.partition(p)}); err != nil {
+		s.Fatal(err)
+	}
+}
