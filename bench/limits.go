@@ -149,7 +149,7 @@ func (n *nothing) Serving(context.Context, event.Partition) (pipeline.Generation
 }
 
 func (n *nothing) Open(context.Context, pipeline.LaneID) (pipeline.Store, pipeline.Pos, bool, error) {
-	return n, pipeline.Pos{Next: -1, Partitions: n.partitions, Fold: fold.Version, Views: n.views, LeaderEpoch: -1}, true, nil
+	return n, pipeline.Pos{Next: -1, Seed: pipeline.SeedStart, Partitions: n.partitions, Fold: fold.Version, Views: n.views, LeaderEpoch: -1}, true, nil
 }
 
 func (n *nothing) Claim(context.Context, string) (pipeline.Outcome, error) {

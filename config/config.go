@@ -22,6 +22,7 @@ type Config struct {
 	Topology      Topology      `mapstructure:"topology"`
 	Ingest        Ingest        `mapstructure:"ingest"`
 	Processor     Processor     `mapstructure:"processor"`
+	Snapshot      Snapshot      `mapstructure:"snapshot"`
 	Import        Import        `mapstructure:"import"`
 	Query         Query         `mapstructure:"query"`
 	DevServers    DevServers    `mapstructure:"dev"`
@@ -157,6 +158,22 @@ type Chunk struct {
 	Commands int           `mapstructure:"commands"`
 	Bytes    unit.Bytes    `mapstructure:"bytes"`
 	Deadline time.Duration `mapstructure:"deadline"`
+}
+
+// Snapshot folds the log into snapshots.
+type Snapshot struct {
+	Group            string        `mapstructure:"group"` // without Kafka.TopicPrefix
+	EveryEvents      int           `mapstructure:"every_events"`
+	Every            time.Duration `mapstructure:"every"`
+	MaxTailBytes     unit.Bytes    `mapstructure:"max_tail_bytes"` // of the process
+	Buckets          int           `mapstructure:"buckets"`
+	KeepLast         int           `mapstructure:"keep_last"`
+	KeepHourly       int           `mapstructure:"keep_hourly"`
+	KeepDaily        int           `mapstructure:"keep_daily"`
+	Grace            time.Duration `mapstructure:"grace"`
+	WarnPercent      int           `mapstructure:"warn_percent"`
+	SessionTimeout   time.Duration `mapstructure:"session_timeout"`
+	RebalanceTimeout time.Duration `mapstructure:"rebalance_timeout"`
 }
 
 // Import is the door for files.

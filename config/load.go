@@ -21,12 +21,14 @@ type Role string
 
 // The roles whose needs are checked.
 const (
-	RoleIngest    Role = "ingest"    // serves HTTP, appends to Kafka
-	RoleProcessor Role = "processor" // Kafka to Redis
-	RoleImport    Role = "import"    // files to Kafka
-	RoleQuery     Role = "query"     // reads Redis
-	RoleTopology  Role = "topology"  // asks and changes Kafka
-	RoleDev       Role = "dev"       // everything, embedded
+	RoleIngest      Role = "ingest"      // serves HTTP, appends to Kafka
+	RoleProcessor   Role = "processor"   // Kafka to Redis
+	RoleSnapshotter Role = "snapshotter" // Kafka to Kafka
+	RoleSnapshot    Role = "snapshot"    // asks for snapshots
+	RoleImport      Role = "import"      // files to Kafka
+	RoleQuery       Role = "query"       // reads Redis
+	RoleTopology    Role = "topology"    // asks and changes Kafka
+	RoleDev         Role = "dev"         // everything, embedded
 )
 
 // Options say where to look. The zero value reads default.yaml alone.

@@ -20,6 +20,9 @@ func TestDefaultsFitTheTopology(t *testing.T) {
 	if group, ok := top.Group(c.Processor.Group); !ok || group.Role != "processor" {
 		t.Errorf("processor.group %q is no group of the topology with the role processor", c.Processor.Group)
 	}
+	if group, ok := top.Group(c.Snapshot.Group); !ok || group.Role != "snapshotter" {
+		t.Errorf("snapshot.group %q is no group of the topology with the role snapshotter", c.Snapshot.Group)
+	}
 	for _, prefix := range []string{"", "a.", "Run-7_", "-a", "{a}", "a/"} {
 		_, err := config.Load(config.Options{Environ: []string{"SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + prefix}})
 		if (err == nil) != (topology.CheckPrefix(prefix) == nil) {

@@ -42,6 +42,7 @@ func (c *Config) validate(roles []Role, errs *Errors) {
 	c.Redis.validate(j, c.Env)
 	c.Ingest.validate(j, c.Env)
 	c.Processor.validate(j)
+	c.Snapshot.validate(j)
 	c.Import.validate(j)
 	c.others(j)
 	if slices.Contains(roles, RoleIngest) {

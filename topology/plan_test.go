@@ -94,7 +94,7 @@ func TestMismatchNamesWhatToDo(t *testing.T) {
 	desired := load(t, "dev")
 	err := Check(desired, nil)
 	var mismatch *Mismatch
-	if !errors.As(err, &mismatch) || len(mismatch.Diff.Steps) != 2 || !strings.HasPrefix(err.Error(), "the cluster differs from the topology; run `switchboard topology apply`:\n+ create calls.reports") {
+	if !errors.As(err, &mismatch) || len(mismatch.Diff.Steps) != len(desired.Topics) || !strings.HasPrefix(err.Error(), "the cluster differs from the topology; run `switchboard topology apply`:\n+ create calls.reports") {
 		t.Errorf("Check = %v", err)
 	}
 	actual := asCreated(desired)

@@ -35,6 +35,7 @@ func (t Topology) validate(knownEvents []string, found places) Errors {
 		j.kind(topic)
 	}
 	j.letters(t)
+	j.sources(t)
 	for _, group := range t.Groups {
 		j.group(t, group)
 	}
@@ -145,6 +146,7 @@ func (j *judge) kind(t Topic) {
 		want(t.Timestamp == LogAppendTime, "timestamp", "has LogAppendTime: producers' clocks must not delete records")
 	case Snapshots:
 		want(t.Key == KeyChunk, "key", "is keyed by chunk")
+		want(t.PartitionBy == BySource, "partition_by", "is partitioned by source: a snapshot stands in the partition of the number that was folded")
 		want(t.Has(Compact) && !t.Has(Delete), "cleanup_policy", "has [compact]: the newest copy of a chunk is kept until it is tombstoned")
 	case DeadLetters:
 		want(t.Key == KeyPosition, "key", "is keyed by position: a refold must not write a letter twice")
@@ -163,6 +165,17 @@ func (j *judge) letters(t Topology) {
 	for _, topic := range t.Topics {
 		if (topic.Kind == Inbox || topic.Kind == Facts) && topic.Retention < all[0].Retention {
 			j.fail("topic", topic.Name, "retention", "%s is shorter than %s of %s: letters would point at nothing", text(topic.Retention), text(all[0].Retention), all[0].Name)
+		}
+	}
+}
+
+// sources holds that topics partitioned by source have a partition for each that is folded.
+func (j *judge) sources(t Topology) {
+	for _, topic := range t.OfKind(Snapshots) {
+		for _, facts := range t.OfKind(Facts) {
+			if topic.Partitions < facts.Partitions {
+				j.fail("topic", topic.Name, "partitions", "%d are less than the %d of %s, whose snapshots it holds", topic.Partitions, facts.Partitions, facts.Name)
+			}
 		}
 	}
 }

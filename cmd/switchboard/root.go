@@ -50,6 +50,7 @@ func (c *cli) commands() []*cobra.Command {
 		c.queryCommand(),
 		c.question(whereQuestion()),
 		c.verifyCommand(),
+		c.replayCommand(),
 		c.devCommand(),
 	}
 }

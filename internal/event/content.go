@@ -12,7 +12,7 @@ import (
 // what intake derives. There are no floats.
 func AppendContent(dst []byte, e Event) []byte {
 	c := content{buf: append(dst, '{'), envelope: e.Envelope(), typ: e.Type()}
-	switch e := e.(type) { // and no e.writeContent(&c): c and dst would escape, 600 bytes of garbage for each event checked
+	switch e := e.(type) { // and no e.writeContent(&c): c would escape
 	case *CallReported:
 		e.writeContent(&c)
 	case *TextReported:

@@ -38,6 +38,12 @@ type Touch struct {
 
 // TouchOf names what an event touches. ok is false for an event that is not about a subscriber.
 func TouchOf(e event.Event) (t Touch, ok bool) {
+	ok = t.Of(e)
+	return t, ok
+}
+
+// Of makes an empty touch that of an event, as TouchOf does without copying it.
+func (t *Touch) Of(e event.Event) (ok bool) {
 	switch e := e.(type) {
 	case *event.CallReported:
 		t.set(&e.Common, &e.Report, event.Call, int64(e.DurationS), e.ID)
@@ -49,9 +55,9 @@ func TouchOf(e event.Event) (t Touch, ok bool) {
 		t.report.Revision = e.Revision
 		copy(t.report.Amendment[:], e.ID[:])
 	default:
-		return Touch{}, false
+		return false
 	}
-	return t, true
+	return true
 }
 
 // set fills the touch of a report whose original has the id original.

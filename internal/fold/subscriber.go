@@ -67,7 +67,8 @@ func (s *Subscriber) Week(w event.Week) *Timeline {
 	return t
 }
 
-// Fold takes in the event at an offset. An event at or below At has been folded before, and changes nothing.
+// Fold takes in the event at an offset. An event at or below At has been folded before, and changes nothing. The touch is the
+// subscriber's from then on.
 func (s *Subscriber) Fold(offset int64, t *Touch) {
 	if offset <= s.At {
 		return
@@ -122,10 +123,9 @@ func (s *Subscriber) put(week *Timeline, t *Touch) {
 	if old == nil || !old.changed {
 		week.Changed = append(week.Changed, t.Entry)
 	}
-	entry := t.report
-	entry.changed = true
+	t.report.changed = true
 	week.Present[t.Entry] = true
-	week.Entries[t.Entry] = &entry
+	week.Entries[t.Entry] = &t.report
 }
 
 func (s *Subscriber) contactChanged(name string) {

@@ -104,7 +104,7 @@ func TestSeekDiscards(t *testing.T) {
 func TestSlowLanePauses(t *testing.T) {
 	onEach(t, 2, func(b *bench) {
 		noLeaks(b.t)
-		const count = 12_000
+		const count = 20_000
 		b.fill(b.appender(), count)
 		full := make(chan struct{})
 		var done atomic.Int32
@@ -134,7 +134,7 @@ func TestSlowLanePauses(t *testing.T) {
 				defer p.mu.Unlock()
 				slow := p.consumer.partition(b.topic, 0)
 				slow.mu.Lock()
-				if n := len(slow.queue); n < 1000 || n > 6000 || !slow.full {
+				if n := len(slow.queue); n < 1000 || n > 12_000 || !slow.full {
 					b.t.Errorf("the slow lane has %d records waiting, full: %t", n, slow.full)
 				}
 				slow.mu.Unlock()

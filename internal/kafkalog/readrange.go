@@ -104,7 +104,8 @@ func (r *rangeReader) request(at leader) *kmsg.FetchRequest {
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = r.partition.Topic, at.topic.TopicID
 	part := kmsg.NewFetchRequestTopicPartition()
-	part.Partition, part.FetchOffset, part.PartitionMaxBytes = r.partition.Number, r.next, 8<<20
+	part.Partition, part.FetchOffset = r.partition.Number, r.next
+	part.PartitionMaxBytes = int32(min(8, r.to-r.next)) << 20 // a record is at most 1 MiB: a few of them are read without the rest
 	part.CurrentLeaderEpoch, part.LogStartOffset, part.LastFetchedEpoch = at.epoch, -1, -1
 	t.Partitions = append(t.Partitions, part)
 	req.Topics = append(req.Topics, t)

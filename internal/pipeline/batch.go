@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"switchboard/internal/event"
@@ -76,7 +77,11 @@ func (t *tenure) read(raw *Raw) (event.Event, *Poison) {
 	}
 	e, poison := t.lane.decode(raw.Value)
 	if poison == nil {
+<<<<<<< HEAD
 		poison = check(raw, e, t.id.Partition.Number, t.log.Partitions)
+=======
+		poison = check(raw, e, t.lane.id.Partition.Number, t.log.Partitions, &t.lane.scratch)
+>>>>>>> main
 	}
 	return e, poison
 }
@@ -85,7 +90,11 @@ func (t *tenure) subjectOf(id event.Subject) view.Subject {
 	if s := t.cache.get(id); s != nil {
 		return s
 	}
-	return t.lane.newSubject(id, t.views)
+	s := t.lane.newSubject(id, t.views)
+	if t.cache.absent(id) {
+		s.Absent()
+	}
+	return s
 }
 
 // load reads what the subjects of a batch need and is not known: one trip.
@@ -131,20 +140,16 @@ func (t *tenure) write(ctx context.Context, b *batch) (Outcome, error) {
 	limits := &t.lane.limits
 	whole := b.events <= limits.LiveEvents // a live batch is one chunk, so that it is seen as one
 	c := newPending(t)
+	var own []view.Mutation // of one subject
 	for _, w := range b.subjects {
-		before := len(c.mutations)
-		c.mutations = w.subject.Project(c.mutations)
-		full := len(c.mutations) > limits.ChunkCommands || c.size+sizeOf(c.mutations[before:]) > limits.ChunkBytes
-		if before > 0 && full && !whole {
-			own := append([]view.Mutation(nil), c.mutations[before:]...)
-			c.mutations = c.mutations[:before]
+		own = w.subject.Project(own[:0])
+		full := c.commands()+len(own) > limits.ChunkCommands || c.size+sizeOf(own) > limits.ChunkBytes
+		if c.commands() > 0 && full && !whole {
 			if outcome, err := c.send(ctx, b, false); outcome != Applied {
 				return outcome, err
 			}
-			c.mutations = append(c.mutations, own...)
-			before = 0
 		}
-		c.size += sizeOf(c.mutations[before:])
+		c.add(own)
 		c.totals.Add(w.subject.Change())
 		c.subjects = append(c.subjects, w)
 	}
@@ -161,6 +166,7 @@ type pending struct {
 	t         *tenure
 	part      int
 	mutations []view.Mutation
+	scores    []view.Mutation // those that set scores, one for each ranking
 	size      int
 	totals    view.Totals // of the last acknowledged chunk plus the subjects of this one
 	subjects  []*work
@@ -168,9 +174,31 @@ type pending struct {
 
 func newPending(t *tenure) *pending { return &pending{t: t, totals: t.totals} }
 
+// commands is how many there are, without totals and position.
+func (c *pending) commands() int { return len(c.mutations) + len(c.scores) }
+
+// add takes in the mutations of one subject. Its scores go into one command for each ranking: a command of its own for every score was
+// four of eight commands that a live event costs.
+func (c *pending) add(own []view.Mutation) {
+	for _, m := range own {
+		if m.Op != view.SetScores {
+			c.mutations = append(c.mutations, m)
+			continue
+		}
+		i := slices.IndexFunc(c.scores, func(s view.Mutation) bool { return s.Key == m.Key })
+		if i < 0 {
+			c.scores = append(c.scores, view.Mutation{Op: m.Op, Key: m.Key})
+			i = len(c.scores) - 1
+		}
+		c.scores[i].Args = append(c.scores[i].Args, m.Args...)
+	}
+	c.size += sizeOf(own)
+}
+
 // send writes the chunk and, when it is acknowledged, settles its subjects and begins the next one.
 func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error) {
 	t := c.t
+	c.mutations = append(c.mutations, c.scores...)
 	if t.views.Has(view.TotalsOf) {
 		c.mutations = c.totals.Project(c.mutations, t.totals)
 	}
@@ -195,7 +223,7 @@ func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error
 		t.cache.put(w.id, w.subject)
 	}
 	t.totals = c.totals
-	c.mutations, c.size, c.subjects = c.mutations[:0], 0, c.subjects[:0]
+	c.mutations, c.scores, c.size, c.subjects = c.mutations[:0], nil, 0, c.subjects[:0]
 	return Applied, nil
 }
 

@@ -90,3 +90,40 @@ func TestCacheWeight(t *testing.T) {
 		t.Errorf("weight %d, really %d, of %d and %d", c.weight, sum, len(c.byID), c.recent.Len())
 	}
 }
+
+// A complete cache knows of every subject that it dropped that it may be stored, until there are too many of them.
+func TestCompleteCache(t *testing.T) {
+	c := newCompleteCache(10_000)
+	for i := range 50 {
+		id := event.Subject(fmt.Sprint(i))
+		if !c.absent(id) {
+			t.Fatalf("%s was never put, and may be stored", id)
+		}
+		c.put(id, &heavy{weight: 400})
+	}
+	c.trim()
+	if c.weight > c.limit {
+		t.Errorf("weight %d after trim", c.weight)
+	}
+	dropped := 0
+	for i := range 50 {
+		if id := event.Subject(fmt.Sprint(i)); c.get(id) == nil {
+			dropped++
+			if c.absent(id) {
+				t.Errorf("%s was dropped, and counts as stored nowhere", id)
+			}
+		}
+	}
+	if dropped == 0 || c.weight != 400*(50-dropped)+goneWeight*dropped {
+		t.Errorf("%d dropped, weight %d", dropped, c.weight)
+	}
+	for i := range 200 {
+		c.put(event.Subject(fmt.Sprint("giant", i)), &heavy{weight: 2000})
+	}
+	if c.complete || c.absent("never put") || c.weight > c.limit {
+		t.Errorf("complete %t with %d dropped, weight %d", c.complete, len(c.gone), c.weight)
+	}
+	if newCache(100).absent("any") {
+		t.Error("a cache that is not complete knows nothing")
+	}
+}

@@ -28,8 +28,8 @@ type Poison struct {
 
 func (p *Poison) Error() string { return p.Class + ": " + p.Reason }
 
-// check holds a fact against the contract of those who write facts directly.
-func check(raw *Raw, e event.Event, partition int32, partitions int32) *Poison {
+// check holds a fact against the contract of those who write facts directly. scratch is a buffer of the lane.
+func check(raw *Raw, e event.Event, partition int32, partitions int32, scratch *[]byte) *Poison {
 	common := e.Envelope()
 	if err := event.Validate(e); err != nil {
 		return &Poison{ClassInvalidField, err.Error()}
@@ -37,7 +37,7 @@ func check(raw *Raw, e event.Event, partition int32, partitions int32) *Poison {
 	if string(raw.Key) != string(common.ID[:]) {
 		return &Poison{ClassBadKey, "the record's key is not the 16 bytes of the event id"}
 	}
-	if event.IDOf(e) != common.ID {
+	if *scratch = event.AppendContent((*scratch)[:0], e); event.IDOfContent(*scratch) != common.ID {
 		return &Poison{ClassBadID, "the event id is not the hash of the content"}
 	}
 	if want := event.PartitionOf(common.Subject, partitions); want != partition {

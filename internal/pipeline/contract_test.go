@@ -66,7 +66,7 @@ func TestContract(t *testing.T) {
 			if row.record != nil {
 				row.record(e.(*event.CallReported), raw)
 			}
-			got := check(raw, e, row.partition, partitions)
+			got := check(raw, e, row.partition, partitions, new([]byte))
 			switch {
 			case row.class == "" && got != nil:
 				t.Fatalf("refused: %v", got)

@@ -72,6 +72,11 @@ type Lane struct {
 	group      Membership
 	assignment Assignment
 	stats      *Stats
+<<<<<<< HEAD
+=======
+	panics     []time.Time
+	scratch    []byte // of check
+>>>>>>> main
 	log        *slog.Logger
 
 	topicID   event.TopicID // as last observed
@@ -376,6 +381,9 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store,
 	if p.Next < 0 {
 		if err := t.seed(ctx, p); err != nil {
 			return nil, l.seedFailed(ctx, id, err)
+		}
+		if o.Pos.Seed == SeedStart { // otherwise an earlier attempt may have left subjects
+			t.cache = newCompleteCache(l.limits.CacheBytes)
 		}
 	}
 	source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)

@@ -131,13 +131,19 @@ func (l *Lane) begin(ctx context.Context) *transaction {
 
 func (t *transaction) do(args ...any) { t.pipe.Do(t.ctx, args...) }
 
+// opNames are the commands of view.Op, as arguments.
+var opNames = [...]any{view.SetFields: "HSET", view.DropFields: "HDEL", view.SetScores: "ZADD", view.DropMembers: "ZREM"}
+
+// mutate gives pointers to go-redis, since a string in an interface is an allocation and a pointer is none, and expects a status, QUEUED:
+// half of what a commit allocated went into boxes.
 func (t *transaction) mutate(m *view.Mutation) {
+	key := t.lane.prefix + m.Key
 	args := make([]any, 2, 2+len(m.Args))
-	args[0], args[1] = m.Op.String(), t.lane.prefix+m.Key
-	for _, a := range m.Args {
-		args = append(args, a)
+	args[0], args[1] = opNames[m.Op], &key
+	for i := range m.Args {
+		args = append(args, &m.Args[i])
 	}
-	t.do(args...)
+	_ = t.pipe.Process(t.ctx, redis.NewStatusCmd(t.ctx, args...)) // only queues
 }
 
 // commit sends the transaction. It is applied only when EXEC returned results and the position holds exactly our token, next

@@ -13,8 +13,9 @@ import (
 //	"SWC1"  bits  bucket  week                 (week: text, empty for the head)
 //	then, in ascending order of keys, records: key  n  then n times, in ascending order of fields:  field  value
 //
-// Numbers are uvarints, texts stand behind their length; bits is one byte. A chunk has at least one record, a record at least one field, and
-// nothing is twice, so that the same content always has the same bytes and the same digest.
+// Numbers are uvarints, texts stand behind their length; bits is one byte. A chunk has at least one record. A record without fields is a head of
+// which everything is as it was at first: it says that the subject exists. Nothing is twice, so that the same content always has the
+// same bytes and the same digest.
 
 const chunkMagic = "SWC1"
 
@@ -67,8 +68,8 @@ func (e *ChunkEncoder) raw(key string, fields int, body []byte) {
 }
 
 func (e *ChunkEncoder) begin(key string, fields int) {
-	if e.records > 0 && e.last >= key || fields == 0 {
-		panic("snapshot: records out of order, or empty")
+	if e.records > 0 && e.last >= key {
+		panic("snapshot: records out of order")
 	}
 	e.last = key
 	e.records++
@@ -138,9 +139,6 @@ func (d *ChunkDecoder) Next() bool {
 		d.w.fail(errNotCanonical)
 	}
 	n := d.w.atMost(uint64(len(d.w.rest)) / 2) // a field and a value take a byte each at least
-	if n == 0 {
-		d.w.fail(errNotCanonical)
-	}
 	d.count, d.body = int(n), d.w.rest
 	var before []byte
 	for i := 0; i < d.count && d.w.err == nil; i++ {

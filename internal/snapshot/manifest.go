@@ -40,7 +40,7 @@ type Identity struct {
 type Chunk struct {
 	Section
 	Digest  Digest
-	Fields  int64   // how many records and fields it holds: fields of hashes
+	Fields  int64   // how many fields its records have
 	Size    int64   // of the canonical bytes
 	Packed  int64   // of all parts, without their headers
 	Offsets []int64 // of the parts, in the topic of snapshots
@@ -63,6 +63,8 @@ type Manifest struct {
 
 	// Offset is that of the manifest's record in the topic of snapshots: of what was read, or has been written. It is not encoded.
 	Offset int64
+
+	table Digest // of the table of chunks
 }
 
 // Fields is how many fields all chunks hold.
@@ -107,7 +109,7 @@ func (m *Manifest) Validate() error {
 			return fmt.Errorf("chunk %s of 2^%d buckets", c.Section, m.Bits)
 		case i > 0 && compareSections(m.Chunks[i-1].Section, c.Section) >= 0:
 			return fmt.Errorf("chunk %s is out of order", c.Section)
-		case len(c.Offsets) == 0 || len(c.Offsets) > maxParts || c.Size <= 0 || c.Size > MaxChunk || c.Packed <= 0 || c.Fields <= 0:
+		case len(c.Offsets) == 0 || len(c.Offsets) > maxParts || c.Size <= 0 || c.Size > MaxChunk || c.Packed <= 0 || c.Fields < 0:
 			return fmt.Errorf("chunk %s is empty or too large", c.Section)
 		}
 	}
@@ -274,6 +276,7 @@ func decodeManifest(value []byte) (*Manifest, table, error) {
 	if w.err != nil || int64(m.LeaderEpoch) != epoch {
 		return nil, table{}, fmt.Errorf("manifest: %w", orShort(w.err))
 	}
+	m.table = t.digest
 	return m, t, m.Validate()
 }
 

@@ -63,8 +63,7 @@ func SetCardField(c *fold.Card, name, text string) (ok bool, err error) {
 func (s *Subscriber) fillCard(values []Value) error {
 	s.loaded = true
 	if !values[0].OK {
-		s.fresh = true
-		s.state.AllContacts = true
+		s.Absent()
 		return nil
 	}
 	for i, v := range values {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strconv"
 
 	"switchboard/internal/event"
@@ -17,12 +18,13 @@ type Subscriber struct {
 	loaded   bool      // the card has been read
 	fresh    bool      // it was not there: nothing else of the subscriber is, either
 
-	queue   []queued
+	queue   []*queued
 	reads   []func(values []Value) error // how to take what each Read finds, in their order
 	weight  int
 	folding int64 // offset of the event being folded
 }
 
+// queued is one event. The fold keeps its touch until the subscriber has been written.
 type queued struct {
 	offset int64
 	touch  fold.Touch
@@ -34,10 +36,14 @@ func NewSubscriber(id event.Subject, set Set) *Subscriber {
 	return &Subscriber{id: id, set: set, state: fold.NewSubscriber(o), storedAt: -1}
 }
 
+// Absent tells that nothing of the subscriber is stored.
+func (s *Subscriber) Absent() { s.loaded, s.fresh, s.state.AllContacts = true, true, true }
+
 // Queue takes an event to be folded.
 func (s *Subscriber) Queue(offset int64, e event.Event) {
-	if touch, ok := fold.TouchOf(e); ok {
-		s.queue = append(s.queue, queued{offset, touch})
+	q := &queued{offset: offset}
+	if q.touch.Of(e) {
+		s.queue = append(s.queue, q)
 	}
 }
 
@@ -48,14 +54,11 @@ func (s *Subscriber) Reads(dst []Read) []Read {
 		dst = append(dst, Read{key, fields})
 		s.reads = append(s.reads, fill)
 	}
-	if !s.loaded {
-		ask(CardKey(s.id), cardFieldNames, s.fillCard)
-	}
 	if s.fresh {
 		s.readEntries(ask)
 		return dst
 	}
-	s.readWeeks(ask)
+	s.readCard(ask)
 	s.readEntries(ask)
 	s.readContacts(ask)
 	return dst
@@ -63,16 +66,17 @@ func (s *Subscriber) Reads(dst []Read) []Read {
 
 type asker = func(key string, fields []string, fill func([]Value) error)
 
-// readWeeks asks the card for the counts of weeks that are not known.
-func (s *Subscriber) readWeeks(ask asker) {
-	if !s.set.Has(Timeline) {
-		return
-	}
-	var weeks []*fold.Timeline
+// readCard asks for the card, if it is not known, and for the counts of weeks that are not known.
+func (s *Subscriber) readCard(ask asker) {
 	var fields []string
-	for i := range s.queue {
-		w := s.queue[i].touch.Week
-		if s.state.Weeks[w] == nil {
+	if !s.loaded {
+		fields = cardFieldNames[:len(cardFieldNames):len(cardFieldNames)]
+	}
+	head := len(fields)
+	var weeks []*fold.Timeline
+	for _, q := range s.queue {
+		w := q.touch.Week
+		if s.set.Has(Timeline) && s.state.Weeks[w] == nil {
 			weeks = append(weeks, s.state.Week(w))
 			fields = append(fields, WeekPrefix+string(w))
 		}
@@ -80,14 +84,23 @@ func (s *Subscriber) readWeeks(ask asker) {
 	if fields == nil {
 		return
 	}
-	ask(CardKey(s.id), fields, func(values []Value) (err error) {
-		for i, v := range values {
+	ask(CardKey(s.id), fields, func(values []Value) error {
+		if head > 0 {
+			if err := s.fillCard(values[:head]); err != nil {
+				return err
+			}
+		}
+		for i, v := range values[head:] {
 			if v.OK {
-				weeks[i].Count, err = strconv.ParseInt(v.Text, 10, 64)
+				n, err := strconv.ParseInt(v.Text, 10, 64)
+				if err != nil {
+					return fmt.Errorf("card: field %s holds no number", fields[head+i])
+				}
+				weeks[i].Count = n
 			}
 			weeks[i].Stored, weeks[i].Whole = weeks[i].Count, weeks[i].Count == 0
 		}
-		return err
+		return nil
 	})
 }
 
@@ -103,8 +116,8 @@ func (s *Subscriber) readEntries(ask asker) {
 	var order []event.Week
 	wanted := make(map[event.Week]*want)
 	asked := make(map[fold.EntryID]bool)
-	for i := range s.queue {
-		t := &s.queue[i].touch
+	for _, q := range s.queue {
+		t := &q.touch
 		if s.known(t) || asked[t.Entry] {
 			continue
 		}
@@ -157,8 +170,8 @@ func (s *Subscriber) readContacts(ask asker) {
 		return
 	}
 	var names []string
-	for i := range s.queue {
-		name := s.queue[i].touch.Contact
+	for _, q := range s.queue {
+		name := q.touch.Contact
 		if _, known := s.state.Contacts[name]; name != "" && !known {
 			s.state.Contacts[name] = nil // asked; the answer replaces it
 			names = append(names, name)
@@ -200,8 +213,7 @@ func (s *Subscriber) Fold() (err error) {
 			err = &Panic{Offset: s.folding, Value: value}
 		}
 	}()
-	for i := range s.queue {
-		q := &s.queue[i]
+	for _, q := range s.queue {
 		s.folding = q.offset
 		if s.fresh && s.set.Has(Timeline) {
 			s.state.Week(q.touch.Week).Whole = true
@@ -209,7 +221,7 @@ func (s *Subscriber) Fold() (err error) {
 		s.weight += 160
 		s.state.Fold(q.offset, &q.touch)
 	}
-	s.queue = s.queue[:0]
+	s.queue = nil
 	return nil
 }
 

@@ -112,6 +112,8 @@ type Value struct {
 // Its lane's goroutine owns it. The order of calls in a batch: Queue for each event, Reads, Fill, Fold,
 // Project and Change, and Settle when the chunk has been written. After an error it must be thrown away.
 type Subject interface {
+	// Absent tells that nothing of the subject is stored, so that nothing has to be read. Only before anything else is called.
+	Absent()
 	// Queue takes an event to be folded. It must be about this subject, and of the kind that its topic carries.
 	Queue(offset int64, e event.Event)
 	// Reads appends what the queued events need and is not known yet.

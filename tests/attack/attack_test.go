@@ -56,7 +56,7 @@ func TestAttack(t *testing.T) {
 	if n, err := strconv.ParseUint(os.Getenv("ATTACK_SEED"), 10, 64); err == nil {
 		count, first = 1, n
 	}
-	all := &results{}
+	all := &results{commit: commit()}
 	t.Cleanup(func() { all.report(t) }) // when the parallel runs have ended
 	for seed := first; seed < first+uint64(count); seed++ {
 		v := variantOf(seed)

@@ -93,6 +93,7 @@ var outcomes = []string{"fenced", "moved", "aborted", "unknown"}
 
 // results are all runs of a test.
 type results struct {
+	commit  string // as the test began
 	mu      sync.Mutex
 	list    []result
 	faults  map[string]int
@@ -172,7 +173,7 @@ What happened in them, in all and a run:
 
 | fault, or what the lanes made of it | all | a run |
 |---|---|---|
-`, "`ATTACK_SEEDS=50 ATTACK_RESULTS=$PWD/tests/attack/RESULTS.md go test -timeout 60m ./tests/attack`", time.Now().UTC().Format(time.DateOnly), commit(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
+`, "`ATTACK_SEEDS=50 ATTACK_RESULTS=$PWD/tests/attack/RESULTS.md go test -timeout 60m ./tests/attack`", time.Now().UTC().Format(time.DateOnly), all.commit, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
 		all.list[0].seed, all.list[n-1].seed, strings.Trim(fmt.Sprint(byVariant), "map[]"), differ, n, facts, sum.Seconds()/float64(n), all.largest.Seconds())
 	for _, what := range slices.Sorted(maps.Keys(all.faults)) {
 		fmt.Fprintf(&b, "| %s | %d | %.1f |\n", what, all.faults[what], float64(all.faults[what])/float64(n))

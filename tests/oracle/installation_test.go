@@ -50,8 +50,11 @@ type installation struct {
 func install(t *testing.T, b backend.Backend, settings ...string) *installation {
 	t.Helper()
 	kafka, redis := "server", "server"
-	if b.Name == "embedded" {
+	switch {
+	case b.Name == "embedded":
 		kafka, redis = "embedded", "embedded"
+	case b.Cluster:
+		redis = "cluster"
 	}
 	if len(settings) == 0 {
 		settings = []string{fmt.Sprint("partitions: ", partitions)}
@@ -310,4 +313,18 @@ func submitted(e event.Event) event.Submitted {
 		s.Counterpart = r.Counterpart
 	}
 	return s
+}
+
+// appendTombstone appends a record without a value, as an erasure would.
+func (in *installation) appendTombstone(number int32) {
+	in.Helper()
+	a, err := kafkalog.NewAppender(kafkalog.AppenderOptions{Options: kafkalog.Options{Brokers: in.b.Brokers}})
+	if err != nil {
+		in.Fatal(err)
+	}
+	result := a.Append(in.Context(), []kafkalog.Record{{Partition: in.partition(number), Key: make([]byte, 16)}})[0]
+	if err := errors.Join(result.Err, a.Close(in.Context())); err != nil {
+		in.Fatal(err)
+	}
+	in.upTo.Cover(number, result.Offset)
 }

@@ -1,0 +1,66 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+
+	"switchboard/internal/console"
+	"switchboard/internal/event"
+	"switchboard/internal/redisview"
+	"switchboard/tests/backend"
+)
+
+// TestVerifyHash holds what a hash counts, and when there is none.
+func TestVerifyHash(t *testing.T) {
+	t.Parallel()
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		in := install(t, b)
+		p := in.process()
+		f := inputs()[0]
+		in.importFile(f.path, f.options())
+		in.wait()
+		p.stop()
+		rdb, answers := in.redis(), in.console()
+		before, err := answers.Hash(t.Context(), console.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range before.Partitions {
+			if want := in.upTo.Next[partitionNumber(part.Partition)]; part.Next != want {
+				t.Errorf("%s: the hash is of position %d, want %d", part.Partition, part.Next, want)
+			}
+		}
+		if !before.Comparable || before.Records == 0 || len(before.Partitions) != partitions {
+			t.Errorf("%+v", before)
+		}
+		number := event.PartitionOf(f.subject, partitions)
+		pos := in.pos(rdb, number)
+		t.Run("not while a batch is half written", func(t *testing.T) {
+			next := rdb.HGet(t.Context(), pos, "next").Val()
+			n, _ := strconv.Atoi(next)
+			rdb.HSet(t.Context(), pos, "ahead", n+1)
+			defer rdb.HSet(context.WithoutCancel(t.Context()), pos, "ahead", next)
+			if hash, err := answers.Hash(t.Context(), console.Query{}); !errors.Is(err, redisview.ErrMoving) {
+				t.Errorf("%+v, %v, want %v", hash, err, redisview.ErrMoving)
+			}
+		})
+		t.Run("not comparable with tombstones", func(t *testing.T) {
+			in.appendTombstone(number)
+			in.process()
+			in.wait()
+			after, err := answers.Hash(t.Context(), console.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if after.Comparable || after.Tombstones != 1 || after.Hash != before.Hash {
+				t.Errorf("comparable %t, %d tombstones, hash %s, want not, 1, %s", after.Comparable, after.Tombstones, after.Hash, before.Hash)
+			}
+			card, err := answers.Card(t.Context(), console.Query{Subject: f.subject})
+			if err != nil || card.Tombstones != 1 {
+				t.Errorf("the card says %d tombstones, want 1: %v", card.Tombstones, err)
+			}
+		})
+	})
+}
