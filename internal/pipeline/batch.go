@@ -77,11 +77,7 @@ func (t *tenure) read(raw *Raw) (event.Event, *Poison) {
 	}
 	e, poison := t.lane.decode(raw.Value)
 	if poison == nil {
-<<<<<<< HEAD
-		poison = check(raw, e, t.id.Partition.Number, t.log.Partitions)
-=======
-		poison = check(raw, e, t.lane.id.Partition.Number, t.log.Partitions, &t.lane.scratch)
->>>>>>> main
+		poison = check(raw, e, t.id.Partition.Number, t.log.Partitions, &t.scratch)
 	}
 	return e, poison
 }

@@ -72,11 +72,6 @@ type Lane struct {
 	group      Membership
 	assignment Assignment
 	stats      *Stats
-<<<<<<< HEAD
-=======
-	panics     []time.Time
-	scratch    []byte // of check
->>>>>>> main
 	log        *slog.Logger
 
 	topicID   event.TopicID // as last observed
@@ -381,6 +376,9 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store,
 	if p.Next < 0 {
 		if err := t.seed(ctx, p); err != nil {
 			return nil, l.seedFailed(ctx, id, err)
+		}
+		if p.Seed == SeedStart { // otherwise an earlier attempt, or the snapshot, has left subjects
+			t.cache = newCompleteCache(l.limits.CacheBytes)
 		}
 		if o.Pos.Seed == SeedStart { // otherwise an earlier attempt may have left subjects
 			t.cache = newCompleteCache(l.limits.CacheBytes)

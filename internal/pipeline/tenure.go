@@ -30,9 +30,10 @@ type tenure struct {
 	tended    time.Time
 	build     *build // nil: this is the serving generation
 
-	rest     []Raw // taken from the source, and not folded yet: one subject had its share of a batch
-	restNext int64 // offset behind them
-	deferred error // what the source said behind the records of the last batch
+	rest     []Raw  // taken from the source, and not folded yet: one subject had its share of a batch
+	restNext int64  // offset behind them
+	scratch  []byte // of check
+	deferred error  // what the source said behind the records of the last batch
 }
 
 // seed writes the first position of a generation, and before it what its snapshot holds.
