@@ -45,8 +45,8 @@ type bench struct {
 	say     func(format string, args ...any) // progress, for people
 }
 
-func run(ctx context.Context, o options, out io.Writer) error {
-	s, err := connectServers(ctx, os.Environ())
+func run(ctx context.Context, o options, environ []string, out io.Writer) error {
+	s, err := connectServers(ctx, environ)
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 
 // details writes what stands behind the rows of a family.
 func (b *bench) details(family string, v any) error { return writeJSON(b.out, family+".json", v) }
+
+// warmUp is how long something runs before it is measured.
+func (b *bench) warmUp() time.Duration { return min(time.Second, b.seconds) }
 
 func (b *bench) add(rows ...row) { b.rows = append(b.rows, rows...) }
 

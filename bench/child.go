@@ -112,6 +112,11 @@ func (t *site) start(ctx context.Context, s spec, environ ...string) (*child, er
 	return c, nil
 }
 
+// process is the child as its CPU time can be read from outside.
+func (c *child) process() *process {
+	return &process{filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "stat")}
+}
+
 // await is the next line of a kind.
 func (c *child) await(ctx context.Context, what string) (news, error) {
 	limit := time.NewTimer(5 * time.Minute)

@@ -71,7 +71,7 @@ func measureIngest(ctx context.Context, b *bench) error {
 		for round := range b.rounds + 1 {
 			load.duration = b.seconds / 2
 			if round == 0 {
-				load.duration = time.Second // to warm up
+				load.duration = b.warmUp()
 			}
 			of, err := ours.hit(ctx, load)
 			if err != nil {

@@ -100,9 +100,6 @@ func (l *live) prepare(ctx context.Context) (err error) {
 	}
 	// As many as two cores could ever fold in the time that they have to last for: warm-up, maximum, latency at half of it.
 	coming := int(200_000 * l.seconds.Seconds())
-	if l.events < 10_000 {
-		coming = 10 * l.events
-	}
 	future, err := newCorpus(newReporter(coming, l.subscribers, weeks), coming, l.site.partitions())
 	if err != nil {
 		return err
@@ -132,19 +129,19 @@ const window = 2000
 // maximum produces as fast as the read models follow, and measures how fast that is once it is under way.
 func (l *live) maximum(ctx context.Context) error {
 	l.say("live: at maximum")
-	until := time.Now().Add(time.Second + l.seconds)
+	until := time.Now().Add(l.warmUp() + l.seconds)
 	var began, ended int64
 	var redis redisState
-	var kafka, self time.Duration
-	measured := func() (redisState, time.Duration, time.Duration) {
-		return l.servers.redisState(ctx), l.servers.kafka.cpu(), takeNews("").CPU
+	var kafka, self, role time.Duration
+	measured := func() (redisState, time.Duration, time.Duration, time.Duration) {
+		return l.servers.redisState(ctx), l.servers.kafka.cpu(), takeNews("").CPU, l.processor.process().cpu()
 	}
 	for time.Now().Before(until) && l.stream.left() > int64(l.stream.total/4) {
 		if err := l.positions.read(ctx); err != nil {
 			return err
 		}
 		if l.from.IsZero() && time.Until(until) < l.seconds {
-			redis, kafka, self = measured()
+			redis, kafka, self, role = measured()
 			l.from, began = time.Now(), l.positions.sum()
 		}
 		l.stream.topUp(ctx, l.client, l.site.topic(), l.positions.next)
@@ -157,11 +154,12 @@ func (l *live) maximum(ctx context.Context) error {
 		return err
 	}
 	l.to, ended = time.Now(), l.positions.sum()
-	redis2, kafka2, self2 := measured()
+	redis2, kafka2, self2, role2 := measured()
 	did, took, n := redis2.since(redis), l.to.Sub(l.from).Seconds(), float64(ended-began)
 	d := &l.details
 	d.EventsPerSecond, d.Seconds = n/took, took
 	d.RedisCPU, d.KafkaCPU, d.BenchCPU = did.cpu.Seconds()/took, (kafka2-kafka).Seconds()/took, (self2-self).Seconds()/took
+	d.ProcessorCPU = (role2 - role).Seconds() / took
 	d.RedisUsPerEvent, d.RedisExecUsPerEvent = float64(did.main.Microseconds())/n, float64(did.exec.Microseconds())/n
 	d.Commands = did.commands
 	return l.await(ctx)
@@ -287,7 +285,8 @@ func (l *live) replay(ctx context.Context) error {
 
 func (l *live) report() {
 	d := &l.details
-	by := fmt.Sprintf("of the cores: Redis %.2f, Kafka %.2f, producer %.2f, the rest the processor; Redis %.1f us an event", d.RedisCPU, d.KafkaCPU, d.BenchCPU, d.RedisUsPerEvent)
+	us := 1e6 / d.EventsPerSecond
+	by := fmt.Sprintf("CPU us/event: processor %.1f, Redis %.1f, Kafka %.1f, producer %.1f", d.ProcessorCPU*us, d.RedisCPU*us, d.KafkaCPU*us, d.BenchCPU*us)
 	l.add(
 		figure("limit: bare replay of the live reads and writes", d.BarePerSecond, "events/s", fmt.Sprintf("one core, of Redis; %.1f commands an event, %.0f events a trip", d.CommandsPerEvent, d.EventsPerTrip)),
 		against("live at maximum, all views", d.EventsPerSecond, "events/s", d.BarePerSecond, 0.9, by),

@@ -31,7 +31,7 @@ func main() {
 	if err != nil {
 		os.Exit(2)
 	}
-	if err := run(ctx, o, os.Stdout); err != nil {
+	if err := run(ctx, o, os.Environ(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

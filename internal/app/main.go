@@ -27,6 +27,7 @@ func Roles() []Role {
 	return []Role{
 		{"ingest", []config.Role{config.RoleIngest}, runIngest},
 		{"processor", []config.Role{config.RoleProcessor}, runProcessor},
+		{"snapshotter", []config.Role{config.RoleSnapshotter}, runSnapshotter},
 	}
 }
 

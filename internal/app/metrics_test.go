@@ -12,6 +12,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/intake/httpdoor"
 	"switchboard/internal/pipeline"
+	"switchboard/internal/snapshot"
 )
 
 // TestMetricsAreDocumented: METRICS.md names what the roles register, and nothing else.
@@ -19,6 +20,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	newIngestMetrics(registry).observe(httpdoor.Observation{Status: 202, Outcome: "accepted", Accepted: 1, Duration: time.Millisecond})
 	registry.MustRegister(laneMetrics{&Processor{lanes: map[event.Partition]*pipeline.Stats{{Topic: "calls.reports"}: pipeline.NewStats()}}})
+	registry.MustRegister(snapshotMetrics{&Snapshotter{lanes: map[event.Partition]*snapshot.Stats{{Topic: "calls.reports"}: snapshot.NewStats()}}})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +34,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	var documented []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(switchboard_(?:processor|ingest)_[a-z_]+)`").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(switchboard_(?:processor|ingest|snapshotter)_[a-z_]+)`").FindAllStringSubmatch(string(page), -1) {
 		documented = append(documented, m[1])
 	}
 	slices.Sort(documented)

@@ -69,6 +69,8 @@ func (p *Processor) Ready() error {
 			return fmt.Errorf("%w: %s: %s; %s", daemon.ErrDegraded, partition, s.Decision.Why, s.Decision.Hint)
 		case s.State == pipeline.Claiming:
 			return fmt.Errorf("%s is being claimed", partition)
+		case s.DeadLettersLate:
+			return fmt.Errorf("%s waits: the topic of dead letters does not take them", partition)
 		}
 	}
 	return nil

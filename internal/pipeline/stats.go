@@ -25,6 +25,7 @@ type Stats struct {
 	commits, claims                                                                                 [6]atomic.Int64 // by outcome
 	commitNanos                                                                                     atomic.Int64
 	state                                                                                           atomic.Int32
+	burying                                                                                         atomic.Int64 // since when, Unix nanoseconds; 0: not
 
 	mu        sync.Mutex
 	next      int64
@@ -54,6 +55,7 @@ type Snapshot struct {
 	Decision                            Decision   // the last one
 	Building                            Generation // "" when none is built
 	BuildNext                           int64
+	DeadLettersLate                     bool // the lane waits for its dead letters to be acknowledged, and has for a while
 }
 
 // Snapshot reads the statistics.
@@ -65,7 +67,7 @@ func (s *Stats) Snapshot() Snapshot {
 		Flips: s.flips.Load(), Decision: s.decision, Building: s.building, BuildNext: s.buildNext,
 		Events: s.events.Load(), Batches: s.batches.Load(), Mutations: s.mutations.Load(), LeaseChecks: s.leaseChecks.Load(),
 		Rollbacks: s.rollbacks.Load(), Generations: s.generations.Load(), DeadLetters: s.deadLetters.Load(), Tombstones: s.tombstones.Load(),
-		CommitTime: time.Duration(s.commitNanos.Load()), Commits: map[string]int64{}, Claims: map[string]int64{},
+		DeadLettersLate: late(s.burying.Load()), CommitTime: time.Duration(s.commitNanos.Load()), Commits: map[string]int64{}, Claims: map[string]int64{},
 	}
 	for o := range s.commits {
 		out.Commits[Outcome(o).String()] = s.commits[o].Load()
@@ -73,6 +75,8 @@ func (s *Stats) Snapshot() Snapshot {
 	}
 	return out
 }
+
+func late(since int64) bool { return since != 0 && time.Since(time.Unix(0, since)) > buryingIsLate }
 
 func (s *Stats) setState(state State) { s.state.Store(int32(state)) }
 

@@ -215,7 +215,17 @@ func (t *tenure) survive(p *view.Panic) error {
 // bury appends dead letters, and blocks the partition until they are acknowledged: the position must
 // not pass a record that nobody knows of.
 func (l *Lane) bury(ctx context.Context, letters []DeadLetter) error {
-	for len(letters) > 0 {
+	if len(letters) == 0 {
+		return nil
+	}
+	l.stats.burying.Store(time.Now().UnixNano())
+	defer l.stats.burying.Store(0)
+	// A log that takes nothing at the moment makes no error: the client goes on trying.
+	late := time.AfterFunc(buryingIsLate, func() {
+		l.log.Error("dead letters are not acknowledged; the partition waits", "letters", len(letters))
+	})
+	defer late.Stop()
+	for {
 		err := l.DeadLetters(ctx, letters)
 		if err == nil {
 			l.stats.buried(letters)
@@ -226,8 +236,10 @@ func (l *Lane) bury(ctx context.Context, letters []DeadLetter) error {
 			return ErrReleased
 		}
 	}
-	return nil
 }
+
+// buryingIsLate is when a partition that waits for its dead letters says so.
+const buryingIsLate = 5 * time.Second
 
 // skipTooLarge dead-letters a batch of the log that decompresses to more than is accepted, and goes on behind it.
 func (t *tenure) skipTooLarge(ctx context.Context, large *TooLarge) error {

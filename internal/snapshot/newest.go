@@ -34,6 +34,11 @@ const (
 	Diverged   Reason = "diverged"     // its last event is of an epoch that ended before it: the log was overwritten
 )
 
+// Reasons lists every reason.
+func Reasons() []Reason {
+	return []Reason{Corrupt, Newer, Foreign, OtherFold, OtherViews, BelowLog, BeyondLog, Diverged}
+}
+
 // Refusal is a snapshot that is not used, and why.
 type Refusal struct {
 	Offset int64 // of the manifest in the topic of snapshots

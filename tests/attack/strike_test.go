@@ -78,7 +78,7 @@ func (r *run) kill(i int) {
 		remove := m.net.set(t)
 		select {
 		case <-t.sprung:
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(400 * time.Millisecond):
 		}
 		if !remove() {
 			<-t.sprung

@@ -494,7 +494,7 @@ func TestLeaseDecides(t *testing.T) {
 			lost := !held
 			w := &wire{bench: b, fault: stolen, at: 12, kill: cancel}
 			g := &group{memlog: b.log, lost: &lost, unsure: 3}
-			owner := func() string { return b.redis.HGet(ctx, redisview.PosKey(b.serving()), "owner").Val() }
+			owner := func() string { return b.redis.HGet(context.Background(), redisview.PosKey(b.serving()), "owner").Val() }
 			g.asked = func() {
 				if got := owner(); got != "thief.12" && g.unsure > 0 {
 					t.Errorf("before the group has answered, the owner is %q", got)

@@ -69,7 +69,7 @@ func newSite(t testing.TB, b backend.Backend) *site {
 		"SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0", "SWITCHBOARD_OBSERVABILITY_LISTEN=127.0.0.1:0", "SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=6s",
 	}
 	var err error
-	s.client, err = kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	s.client, err = kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(1_040_000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,8 +218,14 @@ func (s *site) pos(partition int32) int64 {
 func (s *site) folded() {
 	s.Helper()
 	s.reached()
+	s.equals(s.facts())
+}
+
+// equals compares the read models with the fold of events.
+func (s *site) equals(list []event.Event) {
+	s.Helper()
 	byPartition := make([][]event.Event, partitions)
-	for _, e := range s.facts() {
+	for _, e := range list {
 		p := event.PartitionOf(e.Envelope().Subject, partitions)
 		byPartition[p] = append(byPartition[p], e)
 	}
