@@ -142,6 +142,7 @@ type Processor struct {
 	SessionTimeout   time.Duration `mapstructure:"session_timeout"`
 	RebalanceTimeout time.Duration `mapstructure:"rebalance_timeout"`
 	PanicsPerMinute  int           `mapstructure:"panics_per_minute"`
+	KeepGenerations  time.Duration `mapstructure:"keep_generations"`
 }
 
 // Batch says how much is folded before it is written.

@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 			Batch: Batch{LiveEvents: 500, CatchupEvents: 50_000, SubjectEvents: 5000, MaxCommitInterval: 2 * time.Second},
 			Chunk: Chunk{Commands: 2000, Bytes: unit.MiB, Deadline: 10 * time.Second},
 			Tick:  time.Second, CacheBytes: 256 * unit.MiB, QueueBytes: 64 * unit.MiB,
-			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, PanicsPerMinute: 10,
+			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, PanicsPerMinute: 10, KeepGenerations: time.Hour,
 		},
 		Snapshot: Snapshot{
 			Group: "switchboard-snapshotter", EveryEvents: 1_000_000, Every: 10 * time.Minute, MaxTailBytes: 256 * unit.MiB, Buckets: 128,

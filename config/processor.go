@@ -27,6 +27,7 @@ func (p Processor) validate(j judge) {
 	j.size("processor.queue_bytes", p.QueueBytes, unit.MiB, 1*unit.TiB)
 	j.between("processor.panics_per_minute", p.PanicsPerMinute, 0, 1_000_000)
 
+	j.duration("processor.keep_generations", p.KeepGenerations, 0, 365*24*time.Hour)
 	j.duration("processor.rebalance_timeout", p.RebalanceTimeout, time.Second, time.Hour)
 	j.duration("processor.session_timeout", p.SessionTimeout, 100*time.Millisecond, 30*time.Minute)
 	j.must(p.SessionTimeout <= p.RebalanceTimeout, "processor.session_timeout", "", "must not be above processor.rebalance_timeout")

@@ -51,6 +51,7 @@ func (c *cli) commands() []*cobra.Command {
 		c.question(whereQuestion()),
 		c.verifyCommand(),
 		c.snapshotCommand(),
+		c.replayCommand(),
 		c.devCommand(),
 	}
 }

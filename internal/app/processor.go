@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchboard/config"
+	"switchboard/internal/daemon"
 	"switchboard/internal/event"
 	"switchboard/internal/kafkalog"
 	"switchboard/internal/pipeline"
@@ -64,6 +65,8 @@ func (p *Processor) Ready() error {
 		switch {
 		case s.Stopped != nil:
 			return s.Stopped
+		case s.Decision.Action == pipeline.Refuse:
+			return fmt.Errorf("%w: %s: %s; %s", daemon.ErrDegraded, partition, s.Decision.Why, s.Decision.Hint)
 		case s.State == pipeline.Claiming:
 			return fmt.Errorf("%s is being claimed", partition)
 		case s.DeadLettersLate:
@@ -169,7 +172,8 @@ func (p *Processor) deps(top topology.Topology, facts topology.Topic, log *kafka
 	return pipeline.Deps{
 		Log: log, Models: models, Generations: models, DeadLetters: kafkalog.DeadLetters(appender, letters.Name), Decode: decode,
 		NewSubject: func(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) },
-		Views:      set, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
+		Direct:     func(p event.Partition) pipeline.Source { return log.Direct(p) },
+		Views:      set, Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
 		Limits: pipeline.Limits{
 			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
 			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,

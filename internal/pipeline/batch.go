@@ -56,7 +56,7 @@ func (t *tenure) decode(records []Raw, next int64, skip map[int64]*Poison) *batc
 		}
 		if poison != nil {
 			b.letters = append(b.letters, DeadLetter{
-				Partition: t.lane.id.Partition, TopicID: t.log.TopicID, Offset: raw.Offset, LeaderEpoch: raw.LeaderEpoch,
+				Partition: t.id.Partition, TopicID: t.log.TopicID, Offset: raw.Offset, LeaderEpoch: raw.LeaderEpoch,
 				Class: poison.Class, Reason: poison.Reason,
 			})
 		}
@@ -77,7 +77,7 @@ func (t *tenure) read(raw *Raw) (event.Event, *Poison) {
 	}
 	e, poison := t.lane.decode(raw.Value)
 	if poison == nil {
-		poison = check(raw, e, t.lane.id.Partition.Number, t.log.Partitions, &t.lane.scratch)
+		poison = check(raw, e, t.id.Partition.Number, t.log.Partitions, &t.scratch)
 	}
 	return e, poison
 }

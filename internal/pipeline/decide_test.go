@@ -78,25 +78,25 @@ func TestDecide(t *testing.T) {
 		{"3: v:serving names what has no position", set(func(o *Observed) { o.Found, o.Pos = false, Pos{} }), Create, 3, false, ""},
 		{"3: made and never seeded", next(-1), Seed, 3, false, "never seeded"},
 		{"3: made and never seeded, of an empty log", all(next(-1), log(0, 0)), Seed, 3, false, ""},
-		{"3: broken", set(func(o *Observed) { o.Pos.Broken = "WRONGTYPE" }), Stop, 3, false, "WRONGTYPE"},
-		{"3 before 4: broken and truncated", all(next(120), func(o *Observed) { o.Pos.Broken = "x" }), Stop, 3, false, "broken"},
+		{"3: broken", set(func(o *Observed) { o.Pos.Broken = "WRONGTYPE" }), Beside, 3, false, "WRONGTYPE"},
+		{"3 before 4: broken and truncated", all(next(120), func(o *Observed) { o.Pos.Broken = "x" }), Beside, 3, false, "broken"},
 
-		{"4: the log ends before", next(101), Stop, 4, false, "(1 offsets lost)"},
+		{"4: the log ends before", next(101), Beside, 4, false, "ends at 100"},
 		{"4 does not hold: at the end", next(100), GoOn, 7, false, ""},
-		{"4: overwritten: our epoch ends before", set(func(o *Observed) { o.Log.EpochEnd = 49 }), Stop, 4, false, "leader epoch 4 ends at 49"},
-		{"4: overwritten: our epoch is not known any more", set(func(o *Observed) { o.Log.EpochEnd = -1 }), Stop, 4, false, "leader epoch 4"},
+		{"4: overwritten: our epoch ends before", set(func(o *Observed) { o.Log.EpochEnd = 49 }), Beside, 4, false, "leader epoch 4 ends at 49"},
+		{"4: overwritten: our epoch is not known any more", set(func(o *Observed) { o.Log.EpochEnd = -1 }), Beside, 4, false, "leader epoch 4"},
 		{"4 does not hold: our epoch ends where we are, another leader has taken over", set(func(o *Observed) { o.Log.EpochEnd = 50 }), GoOn, 7, false, ""},
 		{"4 does not hold: no epoch folded yet", set(func(o *Observed) { o.Pos.LeaderEpoch, o.Log.EpochEnd = -1, -1 }), GoOn, 7, false, ""},
-		{"4 before 5: the log was emptied and begins anew", all(next(50), log(0, 0)), Stop, 4, false, "(50 offsets lost)"},
+		{"4 before 5: the log was emptied and begins anew", all(next(50), log(0, 0)), Beside, 4, false, "ends at 0"},
 
-		{"5: deleted unread", all(next(50), log(51, 100)), Stop, 5, false, "1 offsets were deleted unread"},
-		{"5: deleted unread, all of it", all(next(50), log(100, 100)), Stop, 5, false, "50 offsets were deleted unread"},
+		{"5: deleted unread", all(next(50), log(51, 100)), Beside, 5, false, "1 offsets were deleted unread"},
+		{"5: deleted unread, all of it", all(next(50), log(100, 100)), Beside, 5, false, "50 offsets were deleted unread"},
 		{"5 does not hold: at the start", all(next(50), log(50, 100)), GoOn, 7, false, ""},
 		{"5 does not hold: everything expired behind us", all(next(100), log(100, 100)), GoOn, 7, false, ""},
-		{"5 before 6: deleted unread, by another fold", all(log(51, 100), func(o *Observed) { o.Pos.Fold++ }), Stop, 5, false, ""},
+		{"5 before 6: deleted unread, by another fold", all(log(51, 100), func(o *Observed) { o.Pos.Fold++ }), Beside, 5, false, ""},
 
 		{"6: we are older", set(func(o *Observed) { o.Pos.Fold = fold.Version + 1 }), Stop, 6, false, "fold version 2"},
-		{"6: we are newer", set(func(o *Observed) { o.Pos.Fold = fold.Version - 1 }), Stop, 6, false, "fold version 0"},
+		{"6: we are newer", set(func(o *Observed) { o.Pos.Fold = fold.Version - 1 }), Beside, 6, false, "fold version 0"},
 		{"6 before 7: ours, by another fold", set(func(o *Observed) { o.Pos.Fold++ }), Stop, 6, false, ""},
 
 		{"7: nothing happened", set(func(*Observed) {}), GoOn, 7, false, ""},
@@ -107,22 +107,22 @@ func TestDecide(t *testing.T) {
 		{"7: certified: what the group had when it gave us the partition is history", all(group(40, ""), func(o *Observed) { o.Certified = true }), GoOn, 7, false, ""},
 		{"7: certified, and before that a foreign offset", all(group(40, "them"), func(o *Observed) { o.Certified = true }), GoOn, 7, false, ""},
 
-		{"8: rewound by a stock tool", group(49, ""), Stop, 8, false, "reset to offset 49"},
-		{"8: rewound to the start", group(0, ""), Stop, 8, false, "reset to offset 0"},
-		{"8: metadata of ours with another offset counts as none", group(49, ours(50)), Stop, 8, false, ""},
-		{"8: metadata of a later version counts as none", group(49, "v2|whatever"), Stop, 8, false, ""},
-		{"8: a damaged checksum counts as none", group(49, strings.Replace(ours(49), "|R|", "|S|", 1)), Stop, 8, false, ""},
+		{"8: rewound by a stock tool", group(49, ""), Beside, 8, false, "reset to offset 49"},
+		{"8: rewound to the start", group(0, ""), Beside, 8, false, "reset to offset 0"},
+		{"8: metadata of ours with another offset counts as none", group(49, ours(50)), Beside, 8, false, ""},
+		{"8: metadata of a later version counts as none", group(49, "v2|whatever"), Beside, 8, false, ""},
+		{"8: a damaged checksum counts as none", group(49, strings.Replace(ours(49), "|R|", "|S|", 1)), Beside, 8, false, ""},
 
 		{"9: the group was deleted", group(-1, ""), GoOn, 9, false, ""},
 		{"9: reset to where we are", group(50, ""), GoOn, 9, false, ""},
 		{"9: reset to where we are, by metadata of a later version", group(50, "v2|whatever"), GoOn, 9, false, ""},
 
-		{"10: reset forward", group(51, ""), Stop, 10, false, "a reset forward, or Redis restored"},
-		{"10: far beyond the end", group(1_000_000, ""), Stop, 10, false, ""},
+		{"10: reset forward", group(51, ""), GoOn, 10, false, "a reset forward, or Redis restored"},
+		{"10: far beyond the end", group(1_000_000, ""), GoOn, 10, false, ""},
 
-		{"11: another program", group(50, "them"), Stop, 11, false, `"them"`},
-		{"11: another program, behind", group(40, "{}"), Stop, 11, false, "another program"},
-		{"11: what only looks like ours", group(50, "v1"), Stop, 11, false, ""},
+		{"11: another program", group(50, "them"), Refuse, 11, false, `"them"`},
+		{"11: another program, behind", group(40, "{}"), Refuse, 11, false, "another program"},
+		{"11: what only looks like ours", group(50, "v1"), Refuse, 11, false, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			o := ordinary()

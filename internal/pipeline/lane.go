@@ -10,15 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"switchboard/internal/event"
-	"switchboard/internal/fold"
 	"switchboard/internal/view"
 )
 
@@ -41,6 +40,9 @@ type Deps struct {
 	Log         Log
 	Models      Models
 	Generations Generations
+	Snapshots   Snapshots // nil: generations are folded from the start of the log
+	// Direct is a source of a partition beside the group, for a lane that builds a generation.
+	Direct      func(p event.Partition) Source
 	DeadLetters DeadLetters
 	Decode      func(value []byte) (event.Event, *Poison)
 	NewSubject  func(id event.Subject, set view.Set) view.Subject
@@ -51,37 +53,44 @@ type Deps struct {
 	// when it could not be read yet.
 	Served func(p event.Partition) (g Generation, readAt time.Time)
 
-	Views   view.Set // for generations that are made; afterwards the position decides
+	Views   view.Set      // for generations that are made; afterwards the position decides
+	Keep    time.Duration // how long a generation that serves no more is kept
 	Limits  Limits
 	Version string // of the program
 	Run     string // random id of the process, part of every token
 	Logger  *slog.Logger
 }
 
-// Lane takes one partition into its serving generation.
+// Lane takes one partition into its serving generation, and builds another one beside it when that is asked for.
 type Lane struct {
 	Deps
 	limits     Limits
 	decode     func(value []byte) (event.Event, *Poison)
 	newSubject func(id event.Subject, set view.Set) view.Subject
-	id         LaneID
+	partition  event.Partition
 	source     Source
 	group      Membership
 	assignment Assignment
-	topicID    event.TopicID // as last observed
-	claimed    bool          // a claim was tried since the assignment
-	certified  bool          // committed to the group since the assignment
-	pause      *backoff.ExponentialBackOff
 	stats      *Stats
-	panics     []time.Time
-	scratch    []byte // of check
 	log        *slog.Logger
+
+	topicID   event.TopicID // as last observed
+	claimed   bool          // a claim was tried since the assignment
+	certified bool          // the group's offset is ours
+	pause     *backoff.ExponentialBackOff
+	applied   atomic.Bool // something was applied since the pause began to grow
+
+	mu        sync.Mutex // the serving lane and a builder are two goroutines
+	panics    []time.Time
+	reporter  Generation // whose position the group is told
+	reporting bool
+	builder   Generation // that is built, or left alone
 }
 
 // NewLane is a lane of a partition that the group has given us.
 func NewLane(d Deps, a Assignment, s Source, m Membership, stats *Stats) *Lane {
 	return &Lane{
-		Deps: d, limits: d.Limits, decode: d.Decode, newSubject: d.NewSubject, id: LaneID{Partition: a.Partition},
+		Deps: d, limits: d.Limits, decode: d.Decode, newSubject: d.NewSubject, partition: a.Partition,
 		source: s, group: m, assignment: a, stats: stats, log: d.Logger.With("partition", a.Partition.String()),
 	}
 }
@@ -119,6 +128,9 @@ func (l *Lane) Run(ctx context.Context) error {
 		case errors.Is(err, errLookAgain):
 			continue
 		}
+		if l.applied.Swap(false) {
+			l.pause.Reset()
+		}
 		l.log.Warn("claiming again", "cause", err)
 		if !sleep(ctx, l.pause.NextBackOff()) {
 			return nil
@@ -126,16 +138,19 @@ func (l *Lane) Run(ctx context.Context) error {
 	}
 }
 
+// errLookAgain: the read models have changed by what the lane has decided; it decides again from what is there now.
+var errLookAgain = errors.New("look again")
+
 // leaseHeld asks the group whether the partition is still ours, until it knows; false ends the lane.
 func (l *Lane) leaseHeld(ctx context.Context) bool {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, time.Second
 	for {
 		l.stats.leaseChecks.Add(1)
-		next, metadata := l.lastReport()
+		next, metadata, certificate := l.lastReport()
 		switch l.group.Check(ctx, next, metadata) {
 		case LeaseHeld:
-			l.certified = true
+			l.certified = l.certified || certificate
 			return true
 		case LeaseLost:
 			return false
@@ -146,14 +161,34 @@ func (l *Lane) leaseHeld(ctx context.Context) bool {
 	}
 }
 
-// hold claims the lane and folds for as long as every chunk is applied. The error says why that ended.
+// hold looks, decides, and folds for as long as every chunk is applied. The error says why that ended.
 func (l *Lane) hold(ctx context.Context) error {
-	t, err := l.claim(ctx)
+	o, stores, err := l.look(ctx)
+	defer stores.close()
 	if err != nil {
 		return err
 	}
-	defer t.store.Close()
-	return t.serve(ctx)
+	d := Decide(o)
+	l.stats.decided(&d)
+	switch d.Action {
+	case Stop:
+		return &Stopped{Partition: l.partition, Rule: d.Rule, Why: d.Why, Hint: d.Hint}
+	case Create:
+		return l.create(ctx, o, &d)
+	case Beside:
+		if err := l.makeBeside(ctx, o, &d); !errors.Is(err, errNowhere) {
+			return err
+		}
+		if d.Action = d.Want.Otherwise; d.Action == Stop {
+			return &Stopped{Partition: l.partition, Rule: d.Rule, Why: d.Why, Hint: d.Hint}
+		}
+		l.stats.decided(&d)
+		l.log.Warn("refused", "rule", d.Rule, "why", d.Why, "hint", d.Hint)
+	case Discard:
+		l.log.Warn("build given up", "why", d.Why)
+		return l.mark(ctx, o.Builder.Line, Discarded)
+	}
+	return l.fold(ctx, o, &d, stores)
 }
 
 var counter atomic.Int64
@@ -161,149 +196,214 @@ var counter atomic.Int64
 // newToken is a token that no claim has used: <run>.<counter>.
 func (l *Lane) newToken() string { return l.Deps.Run + "." + strconv.FormatInt(counter.Add(1), 10) }
 
-// NewGeneration is a name that is new for ever, also after FLUSHALL: seconds since 2025 in base 36 and four random characters.
-func NewGeneration(now time.Time) Generation {
-	seconds := now.Unix() - time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
-	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-	name := []byte(strconv.FormatInt(seconds, 36))
-	for range 4 {
-		name = append(name, letters[rand.IntN(len(letters))])
-	}
-	return Generation(name)
-}
+// stores are the open lanes of a partition, until tenures have taken them.
+type stores struct{ serving, builder Store }
 
-// claim looks, decides, and takes the lane over (COMMIT.md 3).
-func (l *Lane) claim(ctx context.Context) (*tenure, error) {
-	serving, err := l.Models.Serving(ctx, l.id.Partition)
-	if err != nil {
-		return nil, fmt.Errorf("read v:serving: %w", err)
-	}
-	o := Observed{Group: l.assignment, Certified: l.certified, Serving: serving}
-	var store Store
-	if serving != "" {
-		l.id.Generation = serving
-		if store, o.Pos, o.Found, err = l.Models.Open(ctx, l.id); err != nil {
-			return nil, fmt.Errorf("open generation %s: %w", serving, err)
+func (s *stores) close() {
+	for _, store := range []Store{s.serving, s.builder} {
+		if store != nil {
+			store.Close()
 		}
 	}
-	t, err := l.take(ctx, &o, store)
-	if err != nil && store != nil {
-		store.Close()
-	}
-	return t, err
 }
 
-func (l *Lane) take(ctx context.Context, o *Observed, store Store) (*tenure, error) {
-	epoch := int32(-1)
-	if o.Found {
-		epoch = o.Pos.LeaderEpoch
-	}
+// look gathers what the decision needs; the positions are watched from here on.
+func (l *Lane) look(ctx context.Context) (*Observed, *stores, error) {
+	s := &stores{}
+	o := &Observed{Group: l.assignment, Certified: l.certified}
 	var err error
-	if o.Log, err = l.Log.Observe(ctx, l.id.Partition, epoch); err != nil {
-		return nil, fmt.Errorf("observe the log: %w", err)
+	if o.Serving, err = l.Models.Serving(ctx, l.partition); err != nil {
+		return nil, s, fmt.Errorf("read v:serving: %w", err)
+	}
+	epoch := int32(-1)
+	if o.Serving != "" {
+		if s.serving, o.Pos, o.Found, err = l.Models.Open(ctx, LaneID{l.partition, o.Serving}); err != nil {
+			return nil, s, fmt.Errorf("open generation %s: %w", o.Serving, err)
+		}
+		if o.Found {
+			epoch = o.Pos.LeaderEpoch
+		}
+	}
+	if o.Log, err = l.Log.Observe(ctx, l.partition, epoch); err != nil {
+		return nil, s, fmt.Errorf("observe the log: %w", err)
 	}
 	l.topicID = o.Log.TopicID
-	d := Decide(o)
-	switch d.Action {
-	case Stop:
-		return nil, &Stopped{Partition: l.id.Partition, Rule: d.Rule, Why: d.Why, Hint: d.Hint}
-	case Create:
-		return nil, l.create(ctx, o)
+	if o.Adopted, err = l.Generations.Adopted(ctx, l.partition); err != nil {
+		return nil, s, fmt.Errorf("read what was adopted: %w", err)
 	}
+	return o, s, l.lookAtBuilder(ctx, o, s)
+}
+
+func (l *Lane) lookAtBuilder(ctx context.Context, o *Observed, s *stores) error {
+	line, err := l.builderOf(ctx, o.Serving)
+	if err != nil || line == nil {
+		return err
+	}
+	b := &Builder{Line: *line}
+	if s.builder, b.Pos, b.Found, err = l.Models.Open(ctx, LaneID{l.partition, line.Generation}); err != nil {
+		return fmt.Errorf("open generation %s: %w", line.Generation, err)
+	}
+	if b.Found {
+		state, err := l.Log.Observe(ctx, l.partition, b.Pos.LeaderEpoch)
+		if err != nil {
+			return fmt.Errorf("observe the log: %w", err)
+		}
+		b.EpochEnd = state.EpochEnd
+	}
+	o.Builder = b
+	return nil
+}
+
+// builderOf is the newest generation that is wanted or being built beside the serving one, nil when there is none.
+func (l *Lane) builderOf(ctx context.Context, serving Generation) (*Line, error) {
+	lines, err := l.Generations.List(ctx, l.partition)
+	if err != nil {
+		return nil, fmt.Errorf("list generations: %w", err)
+	}
+	for i := range lines {
+		if s := lines[i].State; lines[i].Beside == serving && serving != "" && (s == Wanted || s == Building || s == Ready) {
+			return &lines[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// fold runs the tenure of the serving generation and, beside it, of a builder, until one of them ends.
+func (l *Lane) fold(ctx context.Context, o *Observed, d *Decision, s *stores) error {
 	if d.Rollback {
 		l.stats.rollbacks.Add(1)
 		l.log.Warn("redis_rollback: the read models are behind what the group had reported", "next", o.Pos.Next, "group", o.Group.GroupOffset)
 	}
-	views, err := view.ParseSet(o.Pos.Views)
+	l.setReporter(o, d)
+	var tenures []*tenure
+	if !d.Still {
+		t, err := l.take(ctx, o, d, &s.serving, o.Serving, &o.Pos, l.source)
+		if err != nil {
+			return err
+		}
+		tenures = append(tenures, t)
+	}
+	if d.Action == Build {
+		b, err := l.takeBuilder(ctx, o, d, s)
+		if err != nil {
+			closeAll(tenures)
+			return err
+		}
+		tenures = append(tenures, b)
+	}
+	defer closeAll(tenures)
+	return serveAll(ctx, tenures)
+}
+
+func closeAll(tenures []*tenure) {
+	for _, t := range tenures {
+		t.store.Close()
+	}
+}
+
+// serveAll runs tenures side by side; the first that ends ends the others, and says why.
+func serveAll(ctx context.Context, tenures []*tenure) error {
+	if len(tenures) == 1 {
+		return tenures[0].serve(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	for _, t := range tenures {
+		running.Go(func() {
+			if err := t.serve(ctx); ctx.Err() == nil {
+				cancel(err)
+			}
+		})
+	}
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// setReporter decides which generation the group is told about: while one is built the group shows its progress.
+func (l *Lane) setReporter(o *Observed, d *Decision) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reporter, l.reporting = o.Serving, d.Action != Refuse
+	l.builder = ""
+	if o.Builder != nil {
+		l.builder = o.Builder.Line.Generation
+	}
+	if d.Action == Build {
+		l.reporter = l.builder
+	}
+}
+
+// take claims a generation (COMMIT.md 3). The store is the tenure's from here on.
+func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store, g Generation, p *Pos, source Source) (*tenure, error) {
+	views, err := view.ParseSet(p.Views)
 	if err != nil {
-		return nil, &Stopped{Partition: l.id.Partition, Why: fmt.Sprintf("position of generation %s: views: %v", o.Serving, err), Hint: "this program is older than the one that made the generation"}
+		return nil, &Stopped{Partition: l.partition, Why: fmt.Sprintf("position of generation %s: views: %v", g, err), Hint: "this program is older than the one that made the generation"}
 	}
 	if views.String() != l.Views.String() {
-		l.log.Info("the generation keeps the views it was made with", "generation", o.Serving, "has", views.String(), "configured", l.Views.String())
+		l.log.Info("the generation keeps the views it was made with", "generation", g, "has", views.String(), "configured", l.Views.String())
 	}
 	l.claimed = true
-	outcome, err := store.Claim(ctx, l.newToken())
+	outcome, err := (*store).Claim(ctx, l.newToken())
 	l.stats.claimed(outcome)
 	if outcome != Applied {
-		return nil, fmt.Errorf("claim generation %s: %s: %w", o.Serving, outcome, orNone(err))
+		return nil, fmt.Errorf("claim generation %s: %s: %w", g, outcome, orNone(err))
 	}
-	return l.begin(ctx, o, d, store, views)
+	t, err := l.begin(ctx, o, d, *store, LaneID{l.partition, g}, p, views, source)
+	if err != nil {
+		return nil, err
+	}
+	*store = nil
+	return t, nil
 }
 
 // begin reads the totals and asks for records from the position on.
-func (l *Lane) begin(ctx context.Context, o *Observed, d Decision, store Store, views view.Set) (*tenure, error) {
+func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store, id LaneID, p *Pos, views view.Set, source Source) (*tenure, error) {
 	values, err := store.Load(ctx, []view.Read{{Key: view.TotalsKey, Fields: view.TotalsFields()}})
 	if err != nil {
 		return nil, fmt.Errorf("read totals: %w", err)
 	}
 	totals, err := view.ParseTotals(values[0])
 	if err != nil {
-		return nil, &Stopped{Partition: l.id.Partition, Why: err.Error(), Hint: "delete the keys of this generation: it is then folded again from the log"}
+		return nil, &Stopped{Partition: l.partition, Why: err.Error(), Hint: "rebuild it: switchboard replay run"}
 	}
-	p := &o.Pos
 	t := &tenure{
-		lane: l, store: store, log: o.Log, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.limits.CacheBytes),
-		rebuildTo: p.RebuildTo, claimedAt: time.Now(), logger: l.log.With("generation", o.Serving),
+		lane: l, id: id, source: source, store: store, log: o.Log, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.limits.CacheBytes),
+		rebuildTo: p.RebuildTo, claimedAt: time.Now(), logger: l.log.With("generation", id.Generation),
 		progress: Progress{Next: p.Next, LeaderEpoch: p.LeaderEpoch, Tombstones: p.Tombstones, AppliedAppendMs: p.AppliedAppendMs, HighWatermark: p.HighWatermark, CheckedMs: p.CheckedMs},
 	}
 	t.logger.Info("claimed", "rule", d.Rule, "why", d.Why, "next", p.Next, "log_start", o.Log.Start, "log_end", o.Log.End)
-	if d.Action == Seed {
-		if err := t.seed(ctx, o); err != nil {
-			return nil, err
+	if p.Next < 0 {
+		if err := t.seed(ctx, p); err != nil {
+			return nil, l.seedFailed(ctx, id, err)
+		}
+		if p.Seed == SeedStart { // otherwise an earlier attempt, or the snapshot, has left subjects
+			t.cache = newCompleteCache(l.limits.CacheBytes)
 		}
 		if o.Pos.Seed == SeedStart { // otherwise an earlier attempt may have left subjects
 			t.cache = newCompleteCache(l.limits.CacheBytes)
 		}
 	}
-	l.source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)
+	source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)
 	t.report()
 	return t, nil
 }
 
-// create lets the newest usable generation serve or, when there is none, makes one. The lane then decides again.
-func (l *Lane) create(ctx context.Context, o *Observed) error {
-	id := LaneID{Partition: l.id.Partition}
-	var err error
-	if id.Generation, err = l.Generations.Newest(ctx, id.Partition); err != nil {
-		return fmt.Errorf("look for a generation: %w", err)
-	}
-	if id.Generation == "" {
-		id.Generation = NewGeneration(time.Now())
-		pos := Pos{
-			Next: -1, Seed: SeedStart, TopicID: o.Log.TopicID, ClusterID: o.Log.ClusterID, Partitions: o.Log.Partitions,
-			Fold: fold.Version, Views: l.Views.String(), LeaderEpoch: -1,
-		}
-		if err := l.Generations.Make(ctx, id, pos, "the position was missing", o.Group.GroupOffset); err != nil {
-			return fmt.Errorf("make generation %s: %w", id.Generation, err)
-		}
-	}
-	served, err := l.Generations.Serve(ctx, id)
-	if err != nil {
-		return fmt.Errorf("let generation %s serve: %w", id.Generation, err)
-	}
-	if served {
-		l.stats.generations.Add(1)
-		l.log.Info("a generation serves", "generation", id.Generation, "because", "there was no position")
-	}
-	return errLookAgain
-}
-
-// errLookAgain: the read models have changed by what the lane has decided; it decides again from what is there now.
-var errLookAgain = errors.New("look again")
-
 // lastReport is what a lease check commits: the position as last acknowledged; before there is one, what the group
-// already had, so that an operator's reset is not forgotten.
-func (l *Lane) lastReport() (int64, string) {
-	next := l.stats.lastReport()
+// already had, so that an operator's reset is not forgotten. certificate tells that it is ours.
+func (l *Lane) lastReport() (next int64, metadata string, certificate bool) {
+	next = l.stats.lastReport()
 	if next < 0 && l.assignment.GroupOffset >= 0 {
-		return l.assignment.GroupOffset, l.assignment.Metadata
+		return l.assignment.GroupOffset, l.assignment.Metadata, false
 	}
 	next = max(next, 0)
-	return next, l.certificate(next)
+	return next, l.certificate(next), true
 }
 
 func (l *Lane) certificate(next int64) string {
-	return Certificate{TopicID: l.topicID, Next: next, Generation: l.id.Generation, Run: l.Deps.Run, Version: l.Version}.String()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Certificate{TopicID: l.topicID, Next: next, Generation: l.reporter, Run: l.Deps.Run, Version: l.Version}.String()
 }
 
 func orNone(err error) error {

@@ -21,11 +21,11 @@ func (s State) String() string { return [...]string{"claiming", "catching up", "
 
 // Stats is what can be seen of a lane from outside. Its methods may be called from any goroutine.
 type Stats struct {
-	events, batches, mutations, leaseChecks, rollbacks, generations, deadLetters, tombstones atomic.Int64
-	commits, claims                                                                          [6]atomic.Int64 // by outcome
-	commitNanos                                                                              atomic.Int64
-	state                                                                                    atomic.Int32
-	burying                                                                                  atomic.Int64 // since when, Unix nanoseconds; 0: not
+	events, batches, mutations, leaseChecks, rollbacks, generations, flips, deadLetters, tombstones atomic.Int64
+	commits, claims                                                                                 [6]atomic.Int64 // by outcome
+	commitNanos                                                                                     atomic.Int64
+	state                                                                                           atomic.Int32
+	burying                                                                                         atomic.Int64 // since when, Unix nanoseconds; 0: not
 
 	mu        sync.Mutex
 	next      int64
@@ -33,6 +33,9 @@ type Stats struct {
 	rebuildTo int64
 	reported  int64
 	stopped   *Stopped
+	decision  Decision
+	building  Generation
+	buildNext int64
 }
 
 // NewStats is the statistics of a lane that has done nothing yet.
@@ -48,7 +51,11 @@ type Snapshot struct {
 	Commits, Claims                     map[string]int64 // by outcome
 	CommitTime                          time.Duration    // sum
 	Stopped                             *Stopped         // why, when the lane has stopped
-	DeadLettersLate                     bool             // the lane waits for its dead letters to be acknowledged, and has for a while
+	Flips                               int64
+	Decision                            Decision   // the last one
+	Building                            Generation // "" when none is built
+	BuildNext                           int64
+	DeadLettersLate                     bool // the lane waits for its dead letters to be acknowledged, and has for a while
 }
 
 // Snapshot reads the statistics.
@@ -57,6 +64,7 @@ func (s *Stats) Snapshot() Snapshot {
 	defer s.mu.Unlock()
 	out := Snapshot{
 		State: State(s.state.Load()), Next: s.next, End: s.end, RebuildTo: s.rebuildTo, Stopped: s.stopped,
+		Flips: s.flips.Load(), Decision: s.decision, Building: s.building, BuildNext: s.buildNext,
 		Events: s.events.Load(), Batches: s.batches.Load(), Mutations: s.mutations.Load(), LeaseChecks: s.leaseChecks.Load(),
 		Rollbacks: s.rollbacks.Load(), Generations: s.generations.Load(), DeadLetters: s.deadLetters.Load(), Tombstones: s.tombstones.Load(),
 		DeadLettersLate: late(s.burying.Load()), CommitTime: time.Duration(s.commitNanos.Load()), Commits: map[string]int64{}, Claims: map[string]int64{},
@@ -82,9 +90,12 @@ func (s *Stats) committed(o Outcome, took time.Duration, mutations int) {
 
 func (s *Stats) buried(letters []DeadLetter) { s.deadLetters.Add(int64(len(letters))) }
 
-func (s *Stats) applied(events int, p *Progress, rebuildTo int64) {
+func (s *Stats) applied(events int, p *Progress, rebuildTo int64, builder bool) {
 	s.events.Add(int64(events))
 	s.batches.Add(1)
+	if builder {
+		return
+	}
 	s.tombstones.Store(p.Tombstones)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +105,25 @@ func (s *Stats) applied(events int, p *Progress, rebuildTo int64) {
 func (s *Stats) report(next int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reported, s.next = next, next
+	s.reported = next
+}
+
+// decided notes a decision; what was built before it is built no more.
+func (s *Stats) decided(d *Decision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.decision, s.building = *d, ""
+}
+
+// reached notes how far a lane is.
+func (s *Stats) reached(g Generation, next int64, builder bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if builder {
+		s.building, s.buildNext = g, next
+	} else {
+		s.next = next
+	}
 }
 
 // lastReport is -1 before the first report.

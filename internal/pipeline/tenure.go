@@ -13,6 +13,8 @@ import (
 // tenure is a lane between two claims. What it knows holds only while every chunk is applied.
 type tenure struct {
 	lane   *Lane
+	id     LaneID
+	source Source
 	store  Store
 	log    LogState
 	views  view.Set
@@ -25,23 +27,36 @@ type tenure struct {
 	rebuildTo int64
 	claimedAt time.Time
 	committed time.Time
+	tended    time.Time
+	build     *build // nil: this is the serving generation
 
-	rest     []Raw // taken from the source, and not folded yet: one subject had its share of a batch
-	restNext int64 // offset behind them
-	deferred error // what the source said behind the records of the last batch
+	rest     []Raw  // taken from the source, and not folded yet: one subject had its share of a batch
+	restNext int64  // offset behind them
+	scratch  []byte // of check
+	deferred error  // what the source said behind the records of the last batch
 }
 
-// seed writes the first position of a generation that begins at the start of the log.
-func (t *tenure) seed(ctx context.Context, o *Observed) error {
+// seed writes the first position of a generation, and before it what its snapshot holds.
+func (t *tenure) seed(ctx context.Context, pos *Pos) error {
+	from, err := t.lane.beginningOf(ctx, pos, &t.log)
+	if err != nil {
+		return err
+	}
+	c := newPending(t)
+	if from.Manifest >= 0 {
+		if c.totals, err = t.restore(ctx, from); err != nil {
+			return err
+		}
+	}
 	p := t.progress
-	p.Next, p.LeaderEpoch = o.Log.Start, -1
-	p.Seeding, p.HistoryFrom, p.RebuildTo = true, o.Log.Start, o.Log.End
-	outcome, err := t.write(ctx, &batch{progress: p})
+	p.Next, p.LeaderEpoch, p.Tombstones, p.AppliedAppendMs = from.Next, from.LeaderEpoch, from.Tombstones, from.AppliedAppendMs
+	p.Seeding, p.HistoryFrom, p.RebuildTo = true, from.HistoryFrom, t.log.End
+	outcome, err := c.send(ctx, &batch{progress: p}, true)
 	if outcome != Applied {
 		return fmt.Errorf("seed: %s: %w", outcome, orNone(err))
 	}
-	t.progress.Seeding = false
-	t.rebuildTo = o.Log.End
+	p.Seeding = false
+	t.progress, t.ahead, t.rebuildTo = p, max(t.ahead, p.Next), t.log.End
 	return nil
 }
 
@@ -62,11 +77,16 @@ func (t *tenure) serve(ctx context.Context) error {
 		if len(records) == 0 && next <= t.progress.Next && time.Since(t.committed) < t.lane.limits.Tick {
 			continue
 		}
-		if err := t.stillServing(); err != nil {
+		if err := t.still(ctx); err != nil {
 			return err
 		}
 		if err := t.batch(ctx, records, max(next, t.progress.Next)); err != nil {
 			return err
+		}
+		if t.build != nil {
+			if err := t.finish(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -84,7 +104,7 @@ func (t *tenure) gather(ctx context.Context) (records []Raw, next int64, err err
 	wait := max(time.Millisecond, t.lane.limits.Tick-time.Since(t.committed))
 	deadline := time.Now().Add(t.lane.limits.Gather)
 	for {
-		more, n, err := t.lane.source.Take(ctx, limit-len(records), wait)
+		more, n, err := t.source.Take(ctx, limit-len(records), wait)
 		if err != nil {
 			if len(records) == 0 {
 				return nil, 0, err
@@ -104,12 +124,12 @@ func (t *tenure) gather(ctx context.Context) (records []Raw, next int64, err err
 // behind, so that a subject touched often is written once.
 func (t *tenure) pace() (limit int, behind bool, end int64) {
 	limits := &t.lane.limits
-	end, _ = t.lane.Watermark(t.lane.id.Partition)
+	end, _ = t.lane.Watermark(t.id.Partition)
 	if end-t.progress.Next > 10*int64(limits.LiveEvents) {
-		t.lane.stats.setState(CatchingUp)
+		t.setState(CatchingUp)
 		return limits.CatchupEvents, true, end
 	}
-	t.lane.stats.setState(Live)
+	t.setState(Live)
 	return limits.LiveEvents, false, end
 }
 
@@ -127,7 +147,7 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 	var skip map[int64]*Poison
 	for {
 		b := t.decode(records, next, skip)
-		if end, checked := t.lane.Watermark(t.lane.id.Partition); checked > 0 {
+		if end, checked := t.lane.Watermark(t.id.Partition); checked > 0 {
 			b.progress.HighWatermark, b.progress.CheckedMs = end, checked
 		}
 		if err := t.load(ctx, b); err != nil {
@@ -165,8 +185,8 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 		}
 		t.cache.trim()
 		t.committed = time.Now()
-		t.lane.pause.Reset()
-		t.lane.stats.applied(b.events, &t.progress, t.rebuildTo)
+		t.lane.applied.Store(true)
+		t.lane.stats.applied(b.events, &t.progress, t.rebuildTo, t.build != nil)
 		t.report()
 		return nil
 	}
@@ -178,6 +198,8 @@ func (t *tenure) survive(p *view.Panic) error {
 	l := t.lane
 	t.logger.Error("the fold panicked; the event goes to the dead letters", "offset", p.Offset, "panic", fmt.Sprintf("%T", p.Value))
 	t.cache = newCache(l.limits.CacheBytes)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	recent := l.panics[:0]
 	for _, at := range l.panics {
 		if time.Since(at) < time.Minute {
@@ -185,7 +207,7 @@ func (t *tenure) survive(p *view.Panic) error {
 		}
 	}
 	if l.panics = append(recent, time.Now()); len(l.panics) > l.limits.Panics {
-		return &Stopped{Partition: l.id.Partition, Why: fmt.Sprintf("the fold panicked %d times within a minute, last at offset %d", len(l.panics), p.Offset), Hint: "this is a bug, not a bad record: go back to the previous version of the program"}
+		return &Stopped{Partition: l.partition, Why: fmt.Sprintf("the fold panicked %d times within a minute, last at offset %d", len(l.panics), p.Offset), Hint: "this is a bug, not a bad record: go back to the previous version of the program"}
 	}
 	return nil
 }
@@ -223,7 +245,7 @@ const buryingIsLate = 5 * time.Second
 func (t *tenure) skipTooLarge(ctx context.Context, large *TooLarge) error {
 	l := t.lane
 	letter := DeadLetter{
-		Partition: l.id.Partition, TopicID: t.log.TopicID, Offset: large.Offset, LeaderEpoch: t.progress.LeaderEpoch, Class: ClassTooLarge,
+		Partition: l.partition, TopicID: t.log.TopicID, Offset: large.Offset, LeaderEpoch: t.progress.LeaderEpoch, Class: ClassTooLarge,
 		Reason: fmt.Sprintf("a record batch decompresses to more than is accepted; the offsets before %d were skipped", large.Next),
 	}
 	if err := l.bury(ctx, []DeadLetter{letter}); err != nil {
@@ -232,17 +254,24 @@ func (t *tenure) skipTooLarge(ctx context.Context, large *TooLarge) error {
 	if err := t.batch(ctx, nil, large.Next); err != nil {
 		return err
 	}
-	l.source.SeekTo(large.Next, t.progress.LeaderEpoch)
+	t.source.SeekTo(large.Next, t.progress.LeaderEpoch)
 	return nil
 }
 
-// stillServing ends the tenure of a generation that v:serving names no more.
-func (t *tenure) stillServing() error {
-	l := t.lane
-	if g, readAt := l.Served(l.id.Partition); readAt.After(t.claimedAt) && g != l.id.Generation {
-		return fmt.Errorf("v:serving names generation %q, not %q", g, l.id.Generation)
+// still ends the tenure when v:serving or the list of generations has changed, as they are looked at each second.
+func (t *tenure) still(ctx context.Context) error {
+	serving := t.id.Generation
+	if t.build != nil {
+		serving = t.build.beside
 	}
-	return nil
+	if g, readAt := t.lane.Served(t.id.Partition); readAt.After(t.claimedAt) && g != serving {
+		return fmt.Errorf("v:serving names generation %q, not %q", g, serving)
+	}
+	if t.build != nil || time.Since(t.tended) < t.lane.limits.Tick {
+		return nil
+	}
+	t.tended = time.Now()
+	return t.tend(ctx)
 }
 
 // damage tells a record of the read models that is not ours from a connection that failed.
@@ -261,13 +290,26 @@ func (t *tenure) breakDown(ctx context.Context, cause error) error {
 	if err := t.store.MarkBroken(ctx, cause.Error()); err != nil {
 		t.logger.Error("the generation is broken, and could not be marked so", "error", err)
 	}
-	return &Stopped{Partition: t.lane.id.Partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", t.lane.id.Generation, cause), Hint: "delete the keys of this generation: it is then folded again from the log"}
+	return &Stopped{Partition: t.id.Partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", t.id.Generation, cause), Hint: "delete the keys of this generation: it is then folded again from the log"}
 }
 
-// report tells the group how far the lane is.
+// report tells the group how far the lane is, unless another generation is what the group is told about.
 func (t *tenure) report() {
 	l := t.lane
+	l.stats.reached(t.id.Generation, t.progress.Next, t.build != nil)
+	l.mu.Lock()
+	ours := l.reporting && l.reporter == t.id.Generation
+	l.mu.Unlock()
+	if !ours {
+		return
+	}
 	l.stats.report(t.progress.Next)
-	l.certified = true
 	l.group.Report(t.progress.Next, l.certificate(t.progress.Next))
+}
+
+// setState shows what the serving lane does; a builder is seen by its position.
+func (t *tenure) setState(s State) {
+	if t.build == nil {
+		t.lane.stats.setState(s)
+	}
 }

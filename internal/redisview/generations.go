@@ -15,60 +15,41 @@ import (
 	"switchboard/internal/pipeline"
 )
 
-// The states of a generation, in its line of the list.
-const (
-	StateWanted     = "wanted" // all that the command line ever writes
-	StateBuilding   = "building"
-	StateReady      = "ready"
-	StateServed     = "served"
-	StateRolledBack = "rolled_back"
-	StateDiscarded  = "discarded"
-	StateDeleting   = "deleting"
-)
-
-// GenerationLine is what the list says of a generation.
-type GenerationLine struct {
-	Generation pipeline.Generation
-	State      string
-	MadeAtMs   int64               // Unix milliseconds
-	Asked      int64               // offset that the group had when it was made; -1: none
-	Beside     pipeline.Generation // the one that served; "" when none
-	Reason     string
-}
-
-// String is the line as stored: state, made at, asked, beside (- when none), reason.
-func (g GenerationLine) String() string {
-	beside := string(g.Beside)
+// A line is stored as: state, since, made at, asked, beside (- when none), reason.
+func formatLine(l pipeline.Line) string {
+	beside := string(l.Beside)
 	if beside == "" {
 		beside = "-"
 	}
-	return fmt.Sprintf("%s %d %d %s %s", g.State, g.MadeAtMs, g.Asked, beside, g.Reason)
+	return fmt.Sprintf("%s %d %d %d %s %s", l.State, l.SinceMs, l.MadeAtMs, l.Asked, beside, l.Reason)
 }
 
-func parseLine(generation, s string) (GenerationLine, error) {
-	part := strings.SplitN(s, " ", 5)
-	if len(part) != 5 {
-		return GenerationLine{}, fmt.Errorf("the line of generation %s cannot be read", generation)
+func parseLine(generation, s string) (pipeline.Line, error) {
+	part := strings.SplitN(s, " ", 6)
+	if len(part) != 6 {
+		return pipeline.Line{}, fmt.Errorf("the line of generation %s cannot be read", generation)
 	}
-	made, err1 := strconv.ParseInt(part[1], 10, 64)
-	asked, err2 := strconv.ParseInt(part[2], 10, 64)
-	if errors.Join(err1, err2) != nil {
-		return GenerationLine{}, fmt.Errorf("the line of generation %s cannot be read", generation)
+	l := pipeline.Line{Generation: pipeline.Generation(generation), State: pipeline.GenerationState(part[0]), Reason: part[5]}
+	var errs [3]error
+	for i, to := range []*int64{&l.SinceMs, &l.MadeAtMs, &l.Asked} {
+		*to, errs[i] = strconv.ParseInt(part[1+i], 10, 64)
 	}
-	g := GenerationLine{Generation: pipeline.Generation(generation), State: part[0], MadeAtMs: made, Asked: asked, Reason: part[4]}
-	if part[3] != "-" {
-		g.Beside = pipeline.Generation(part[3])
+	if errors.Join(errs[:]...) != nil {
+		return pipeline.Line{}, fmt.Errorf("the line of generation %s cannot be read", generation)
 	}
-	return g, nil
+	if part[4] != "-" {
+		l.Beside = pipeline.Generation(part[4])
+	}
+	return l, nil
 }
 
 // List is every generation of a partition, newest first.
-func (c *Client) List(ctx context.Context, p event.Partition) ([]GenerationLine, error) {
+func (c *Client) List(ctx context.Context, p event.Partition) ([]pipeline.Line, error) {
 	all, err := c.shared.HGetAll(ctx, GenerationsKey(p)).Result()
 	if err != nil {
 		return nil, err
 	}
-	lines := make([]GenerationLine, 0, len(all))
+	lines := make([]pipeline.Line, 0, len(all))
 	for generation, text := range all {
 		line, err := parseLine(generation, text)
 		if err != nil {
@@ -92,7 +73,7 @@ func (c *Client) Newest(ctx context.Context, p event.Partition) (pipeline.Genera
 		return "", err
 	}
 	for _, line := range lines {
-		if line.State != StateReady && line.State != StateServed {
+		if line.State != pipeline.Ready && line.State != pipeline.Served {
 			continue
 		}
 		err := c.shared.HGet(ctx, PosKey(pipeline.LaneID{Partition: p, Generation: line.Generation}), "next").Err()
@@ -106,14 +87,81 @@ func (c *Client) Newest(ctx context.Context, p event.Partition) (pipeline.Genera
 	return "", nil
 }
 
-// Make writes the position of a new generation, and its line, in one transaction. It is made to serve at once.
-func (c *Client) Make(ctx context.Context, id pipeline.LaneID, pos pipeline.Pos, reason string, asked int64) error {
-	line := GenerationLine{State: StateServed, MadeAtMs: time.Now().UnixMilli(), Asked: asked, Reason: reason}
+// Make writes the position of a new generation, and its line, in one transaction.
+func (c *Client) Make(ctx context.Context, p event.Partition, line pipeline.Line, pos pipeline.Pos) error {
 	pipe := c.shared.TxPipeline()
-	pipe.HSet(ctx, PosKey(id), newPosFields(&pos)...)
-	pipe.HSet(ctx, GenerationsKey(id.Partition), string(id.Generation), line.String())
+	pipe.HSet(ctx, PosKey(pipeline.LaneID{Partition: p, Generation: line.Generation}), newPosFields(&pos)...)
+	pipe.HSet(ctx, GenerationsKey(p), string(line.Generation), formatLine(line))
 	_, err := pipe.Exec(ctx)
 	return err
+}
+
+// Mark writes the line of a generation.
+func (c *Client) Mark(ctx context.Context, p event.Partition, line pipeline.Line) error {
+	return c.shared.HSet(ctx, GenerationsKey(p), string(line.Generation), formatLine(line)).Err()
+}
+
+// Delete takes a generation away: its line says deleting first, then its position goes, which fences its lane and voids its readers,
+// then its keys in slices, its line last.
+func (c *Client) Delete(ctx context.Context, p event.Partition, g pipeline.Generation) error {
+	id := pipeline.LaneID{Partition: p, Generation: g}
+	line := pipeline.Line{Generation: g, State: pipeline.Deleting, SinceMs: time.Now().UnixMilli(), MadeAtMs: time.Now().UnixMilli(), Asked: -1, Reason: "its time was over"}
+	if err := c.Mark(ctx, p, line); err != nil {
+		return err
+	}
+	if err := c.shared.Unlink(ctx, PosKey(id)).Err(); err != nil {
+		return err
+	}
+	node, err := c.nodeOf(ctx, PosKey(id))
+	if err != nil {
+		return err
+	}
+	for cursor := uint64(0); ; {
+		keys, next, err := node.Scan(ctx, cursor, Prefix(id)+"*", 1000).Result()
+		if err != nil {
+			return err
+		}
+		if len(keys) > 0 {
+			if err := node.Unlink(ctx, keys...).Err(); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return c.shared.HDel(ctx, GenerationsKey(p), string(g)).Err()
+		}
+	}
+}
+
+// nodeOf is the server that holds a key.
+func (c *Client) nodeOf(ctx context.Context, key string) (redis.Cmdable, error) {
+	if cluster, ok := c.shared.(*redis.ClusterClient); ok {
+		return cluster.MasterForKey(ctx, key)
+	}
+	return c.shared, nil
+}
+
+// AdoptedKey is the hash of topic/partition to the topic id that an operator has accepted in place of the one that was folded.
+const AdoptedKey = "v:adopted"
+
+// Adopted is the topic id that an operator has accepted; the zero id: none.
+func (c *Client) Adopted(ctx context.Context, p event.Partition) (event.TopicID, error) {
+	text, err := c.shared.HGet(ctx, AdoptedKey, p.String()).Result()
+	if errors.Is(err, redis.Nil) {
+		return event.TopicID{}, nil
+	}
+	if err != nil {
+		return event.TopicID{}, err
+	}
+	return event.ParseTopicID(text)
+}
+
+// Adopt accepts a topic id for the partitions of a topic.
+func (c *Client) Adopt(ctx context.Context, partitions []event.Partition, id event.TopicID) error {
+	fields := make([]any, 0, 2*len(partitions))
+	for _, p := range partitions {
+		fields = append(fields, p.String(), id.String())
+	}
+	return c.shared.HSet(ctx, AdoptedKey, fields...).Err()
 }
 
 // Serving is the generation that serves a partition, "" when none.
@@ -130,9 +178,54 @@ func (c *Client) ServingAll(ctx context.Context) (map[string]string, error) {
 	return c.shared.HGetAll(ctx, ServingKey).Result()
 }
 
-// Serve points v:serving at a generation, if its field is missing or names a generation without a position. False: it names
-// another one. Lanes of other partitions write the same hash: whenever it has changed meanwhile, its field is looked at again.
-func (c *Client) Serve(ctx context.Context, id pipeline.LaneID) (bool, error) {
+// Serve points v:serving at a generation, if its field is missing, names a generation without a position, or the one that it is to
+// take over from. False: it names another one. Lanes of other partitions write the same hash: whenever it has changed
+// meanwhile, its field is looked at again.
+func (c *Client) Serve(ctx context.Context, id, over pipeline.LaneID) (bool, error) {
+	return c.turn(ctx, id, func(conn *redis.Conn, now pipeline.Generation) (bool, error) {
+		if now == "" || now == over.Generation {
+			return true, nil
+		}
+		n, err := c.shared.Exists(ctx, PosKey(pipeline.LaneID{Partition: id.Partition, Generation: now})).Result()
+		return n == 0, err
+	})
+}
+
+// flipFresh is how recently the end of the log must have been asked for the generation that is to serve.
+const flipFresh = 5 * time.Second
+
+// Flip points v:serving from one generation to another, if it still names the first, and the second, read after the WATCH, is not
+// behind it, was checked within five seconds, and is not broken.
+func (c *Client) Flip(ctx context.Context, p event.Partition, from, to pipeline.Generation) (bool, error) {
+	return c.turn(ctx, pipeline.LaneID{Partition: p, Generation: to}, func(conn *redis.Conn, now pipeline.Generation) (bool, error) {
+		if now != from {
+			return false, nil
+		}
+		before, _, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: from})
+		if err != nil {
+			return false, err
+		}
+		after, found, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: to})
+		if err != nil || !found {
+			return false, err
+		}
+		behind := after.Next < before.Next && before.Broken == "" && before.Next <= after.HighWatermark
+		return !behind && after.Next >= 0 && after.Broken == "" && time.Since(time.UnixMilli(after.CheckedMs)) < flipFresh, nil
+	})
+}
+
+// Position reads the position of a generation; found is false when it has none.
+func (c *Client) Position(ctx context.Context, id pipeline.LaneID) (pipeline.Pos, bool, error) {
+	all, err := c.shared.HGetAll(ctx, PosKey(id)).Result()
+	if err != nil {
+		return pipeline.Pos{}, false, err
+	}
+	pos, err := parsePos(all)
+	return pos, len(all) > 0, err
+}
+
+// turn writes the field of a partition in v:serving, on a connection used for nothing else, if may says so of what it names.
+func (c *Client) turn(ctx context.Context, id pipeline.LaneID, may func(conn *redis.Conn, now pipeline.Generation) (bool, error)) (bool, error) {
 	client, conn, err := c.dedicated(ctx, ServingKey)
 	if err != nil {
 		return false, err
@@ -140,11 +233,20 @@ func (c *Client) Serve(ctx context.Context, id pipeline.LaneID) (bool, error) {
 	defer client.Close()
 	defer conn.Close()
 	for {
-		now, err := c.watchServing(ctx, conn, id)
-		if err != nil || now != "" {
-			return now == id.Generation, err
-		}
 		pipe := conn.Pipeline()
+		pipe.Do(ctx, "WATCH", ServingKey)
+		field := pipe.HGet(ctx, ServingKey, id.Partition.String())
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return false, err
+		}
+		now := pipeline.Generation(field.Val())
+		if now == id.Generation {
+			return true, nil
+		}
+		if ok, err := may(conn, now); err != nil || !ok {
+			return false, err
+		}
+		pipe = conn.Pipeline()
 		pipe.Do(ctx, "MULTI")
 		pipe.Do(ctx, "HSET", ServingKey, id.Partition.String(), string(id.Generation))
 		exec := pipe.Do(ctx, "EXEC")
@@ -153,23 +255,4 @@ func (c *Client) Serve(ctx context.Context, id pipeline.LaneID) (bool, error) {
 			return err == nil, err
 		}
 	}
-}
-
-// watchServing watches v:serving and tells which generation serves the partition; "" when none, or one without a position.
-func (c *Client) watchServing(ctx context.Context, conn *redis.Conn, id pipeline.LaneID) (pipeline.Generation, error) {
-	pipe := conn.Pipeline()
-	pipe.Do(ctx, "WATCH", ServingKey)
-	field := pipe.HGet(ctx, ServingKey, id.Partition.String())
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return "", err
-	}
-	now := pipeline.Generation(field.Val())
-	if now == "" {
-		return "", nil
-	}
-	n, err := c.shared.Exists(ctx, PosKey(pipeline.LaneID{Partition: id.Partition, Generation: now})).Result()
-	if err != nil || n == 0 {
-		return "", err
-	}
-	return now, nil
 }

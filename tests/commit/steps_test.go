@@ -393,19 +393,45 @@ func (w *wire) Newest(ctx context.Context, p event.Partition) (g pipeline.Genera
 	return g, failed
 }
 
-func (w *wire) Make(ctx context.Context, id pipeline.LaneID, pos pipeline.Pos, reason string, asked int64) error {
+func (w *wire) Make(ctx context.Context, p event.Partition, line pipeline.Line, pos pipeline.Pos) error {
 	_, failed := w.trip(func() (pipeline.Outcome, error) {
-		return pipeline.Unknown, w.client.Make(context.WithoutCancel(ctx), id, pos, reason, asked)
+		return pipeline.Unknown, w.client.Make(context.WithoutCancel(ctx), p, line, pos)
 	})
 	return failed
 }
 
-func (w *wire) Serve(ctx context.Context, id pipeline.LaneID) (served bool, _ error) {
+func (w *wire) Serve(ctx context.Context, id, over pipeline.LaneID) (served bool, _ error) {
 	_, failed := w.trip(func() (_ pipeline.Outcome, err error) {
-		served, err = w.client.Serve(context.WithoutCancel(ctx), id)
+		served, err = w.client.Serve(context.WithoutCancel(ctx), id, over)
 		return pipeline.Unknown, err
 	})
 	return served, failed
+}
+
+// What follows concerns builds, which nothing here asks for: these are no trips that could fail.
+
+func (w *wire) List(ctx context.Context, p event.Partition) ([]pipeline.Line, error) {
+	return w.client.List(context.WithoutCancel(ctx), p)
+}
+
+func (w *wire) Adopted(ctx context.Context, p event.Partition) (event.TopicID, error) {
+	return w.client.Adopted(context.WithoutCancel(ctx), p)
+}
+
+func (w *wire) Mark(ctx context.Context, p event.Partition, line pipeline.Line) error {
+	return w.client.Mark(context.WithoutCancel(ctx), p, line)
+}
+
+func (w *wire) Flip(ctx context.Context, p event.Partition, from, to pipeline.Generation) (bool, error) {
+	return w.client.Flip(context.WithoutCancel(ctx), p, from, to)
+}
+
+func (w *wire) Compare(ctx context.Context, p event.Partition, a, b pipeline.Generation) (pipeline.Comparison, error) {
+	return w.client.Compare(context.WithoutCancel(ctx), p, a, b)
+}
+
+func (w *wire) Delete(ctx context.Context, p event.Partition, g pipeline.Generation) error {
+	return w.client.Delete(context.WithoutCancel(ctx), p, g)
 }
 
 // store is a lane's connection through the wire.

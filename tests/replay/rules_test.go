@@ -1,0 +1,251 @@
+package replay
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"switchboard/internal/pipeline"
+	"switchboard/internal/redisview"
+	"switchboard/tests/backend"
+)
+
+// decided waits until the lane of a partition has decided by a rule.
+func (s *site) decided(p int32, rule int) pipeline.Decision {
+	s.Helper()
+	var d pipeline.Decision
+	s.until("a decision by the rule", func() bool {
+		d = s.proc.Lanes()[s.partition(p)].Decision
+		return d.Rule == rule
+	})
+	return d
+}
+
+// stopped waits until a partition is stopped, and checks that the reason and the hint say something.
+func (s *site) stopped(p int32, rule int, says string) {
+	s.Helper()
+	var why *pipeline.Stopped
+	s.until("the partition stops", func() bool {
+		why = s.proc.Lanes()[s.partition(p)].Stopped
+		return why != nil
+	})
+	if why.Rule != rule || !strings.Contains(why.Error(), says) {
+		s.Errorf("stopped by rule %d: %v; want rule %d and %q", why.Rule, why, rule, says)
+	}
+}
+
+// folded is a site with facts that are folded, and a processor that has stopped.
+func folded(t *testing.T, b backend.Backend, n int) *site {
+	s := newSite(t, b)
+	s.append(n)
+	s.start()
+	s.caughtUp()
+	s.halt()
+	return s
+}
+
+// TestGroupIsNoPosition: the group's offsets deleted, the group deleted, reset to where it is: folding goes on at the position, and certifies it (rule 9).
+func TestGroupIsNoPosition(t *testing.T) {
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := folded(t, b, 300)
+		before := s.serving(0)
+		if _, err := s.admin.DeleteOffsets(t.Context(), s.group, kadm.TopicsSet{s.topic: {0: {}, 1: {}}}); err != nil {
+			t.Fatal(err)
+		}
+		s.append(100)
+		s.start()
+		s.caughtUp()
+		s.decided(0, 9)
+		s.halt()
+		if _, err := s.admin.DeleteGroup(t.Context(), s.group); err != nil {
+			t.Fatal(err)
+		}
+		s.append(100)
+		s.start()
+		s.caughtUp()
+		s.exact(s.facts)
+		if s.serving(0) != before {
+			t.Error("something was rebuilt")
+		}
+		s.halt()
+	})
+}
+
+// TestResetForward: skipping is not offered; both readings are said, folding goes on where it was (rule 10).
+func TestResetForward(t *testing.T) {
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := folded(t, b, 200)
+		s.append(200)
+		ends, err := s.admin.ListEndOffsets(t.Context(), s.topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end0, _ := ends.Lookup(s.topic, 0)
+		end1, _ := ends.Lookup(s.topic, 1)
+		s.reset("--to-latest", map[int32]int64{0: end0.Offset, 1: end1.Offset})
+		s.start()
+		if d := s.decided(0, 10); !strings.Contains(d.Why, "reset forward") || !strings.Contains(d.Why, "older dump") {
+			t.Errorf("says %q", d.Why)
+		}
+		s.caughtUp()
+		s.exact(s.facts)
+		s.halt()
+	})
+}
+
+// TestRefusals: a rewind that nothing covers, and another program in our group: folding goes on, nothing is committed, the processor is degraded and
+// says why (rules 8 and 11).
+func TestRefusals(t *testing.T) {
+	b := backend.Embedded(t)
+	for name, c := range map[string]struct {
+		rule     int
+		offset   int64
+		metadata string
+		says     string
+	}{
+		"rewound into the middle": {8, 10, "", "a replay"},
+		"another program":         {11, 10, "them", `"them"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.Prefix = backend.Prefix()
+			s := folded(t, b, 200)
+			var o kadm.Offsets
+			o.Add(kadm.Offset{Topic: s.topic, Partition: 0, At: c.offset, LeaderEpoch: -1, Metadata: c.metadata})
+			if err := s.admin.CommitAllOffsets(t.Context(), s.group, o); err != nil {
+				t.Fatal(err)
+			}
+			s.append(100)
+			s.start()
+			s.caughtUp()
+			s.exact(s.facts)
+			d := s.decided(0, c.rule)
+			if d.Action != pipeline.Refuse || !strings.Contains(d.Why, c.says) || d.Hint == "" {
+				t.Errorf("decided %+v", d)
+			}
+			if err := s.proc.Ready(); err == nil {
+				t.Error("the processor says that all is well")
+			}
+			got, err := s.admin.FetchOffsets(t.Context(), s.group)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at, _ := got.Lookup(s.topic, 0); at.At != c.offset || at.Metadata != c.metadata {
+				t.Errorf("the group was told %+v", at)
+			}
+			s.halt()
+		})
+	}
+}
+
+// TestDeletedHead: records that were deleted unread stop the partition with their number (rule 5); what was folded before they were deleted does
+// not matter.
+func TestDeletedHead(t *testing.T) {
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := folded(t, b, 100)
+		s.append(200)
+		ends, err := s.admin.ListEndOffsets(t.Context(), s.topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, _ := ends.Lookup(s.topic, 0)
+		var o kadm.Offsets
+		o.AddOffset(s.topic, 0, end.Offset, -1)
+		if _, err := s.admin.DeleteRecords(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		s.stopped(0, 5, "deleted unread")
+		s.halt()
+	})
+}
+
+// TestRecreatedTopic: another topic of the same name is refused (rule 1) until an operator adopts it.
+func TestRecreatedTopic(t *testing.T) {
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := folded(t, b, 100)
+		if _, err := s.admin.DeleteTopics(t.Context(), s.topic); err != nil {
+			t.Fatal(err)
+		}
+		s.recreate()
+		s.facts = nil
+		s.append(50)
+		s.start()
+		s.stopped(0, 1, "replay adopt")
+		s.halt()
+		s.adopt()
+		s.start()
+		s.caughtUp()
+		s.exact(s.facts)
+		s.halt()
+	})
+}
+
+// TestCrashInTheMiddle: a build whose process dies is gone on with, not begun again (rule 2).
+func TestCrashInTheMiddle(t *testing.T) {
+	b := backend.Real(t)
+	s := folded(t, b, 3000)
+	before := s.serving(0)
+	s.reset("--to-earliest", nil)
+	s.config.Processor.Batch.CatchupEvents, s.config.Processor.Batch.LiveEvents = 1, 1 // slow
+	s.start()
+	models, err := redisview.New(redisview.Options{Addrs: b.Redis})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer models.Close()
+	var builder pipeline.Generation
+	s.until("the build has begun", func() bool {
+		lanes := s.proc.Lanes()[s.partition(0)]
+		builder = lanes.Building
+		return builder != "" && lanes.BuildNext > 10
+	})
+	s.halt()
+	s.config.Processor.Batch.CatchupEvents, s.config.Processor.Batch.LiveEvents = 50_000, 500
+	s.start()
+	s.until("the flip", func() bool { return s.serving(0) != before })
+	if s.serving(0) != builder {
+		t.Errorf("generation %s serves, %s was being built", s.serving(0), builder)
+	}
+	s.caughtUp()
+	s.exact(s.facts)
+	s.halt()
+}
+
+// TestRollback: the generation that served before is folded to the head and serves again.
+func TestRollback(t *testing.T) {
+	b := backend.Embedded(t)
+	s := folded(t, b, 300)
+	before := s.serving(0)
+	s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
+	s.start()
+	s.until("the flip", func() bool { return s.serving(0) != before })
+	s.append(200)
+	s.caughtUp()
+	s.rollback(0)
+	s.until("the old one serves again", func() bool { return s.serving(0) == before })
+	s.append(50)
+	s.caughtUp()
+	s.exact(s.facts)
+	s.halt()
+}
+
+// TestOldGenerationsGo: a generation that serves no more is deleted when its time is over.
+func TestOldGenerationsGo(t *testing.T) {
+	b := backend.Embedded(t)
+	s := folded(t, b, 100)
+	before := s.serving(0)
+	s.config.Processor.KeepGenerations = 200 * time.Millisecond
+	s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
+	s.start()
+	s.until("the flip", func() bool { return s.serving(0) != before })
+	prefix := redisview.Prefix(pipeline.LaneID{Partition: s.partition(0), Generation: before})
+	s.until("the old generation is gone", func() bool {
+		keys, err := s.redis.Keys(t.Context(), prefix+"*").Result()
+		return err == nil && len(keys) == 0
+	})
+	s.caughtUp()
+	s.exact(s.facts)
+	s.halt()
+}
