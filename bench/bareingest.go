@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,6 +36,7 @@ func bareIngest(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	defer client.Close()
+	var keys atomic.Uint64 // a compacted topic takes no record without a key
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var list []event.Submitted
@@ -55,7 +58,7 @@ func bareIngest(ctx context.Context, cfg *config.Config) error {
 			}
 			wg.Add(1)
 			p := event.PartitionOf(event.Subject(list[i].Subscriber), topic.Partitions)
-			client.Produce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic.Name, Partition: p, Value: value}, func(_ *kgo.Record, err error) {
+			client.Produce(context.WithoutCancel(ctx), &kgo.Record{Topic: topic.Name, Partition: p, Key: binary.BigEndian.AppendUint64(make([]byte, 8, 16), keys.Add(1)), Value: value}, func(_ *kgo.Record, err error) {
 				if err != nil {
 					mu.Lock()
 					status = http.StatusServiceUnavailable

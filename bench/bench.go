@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,12 +57,14 @@ func run(ctx context.Context, o options, environ []string, out io.Writer) error 
 		fmt.Fprintf(os.Stderr, "bench %5.1fs: %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 	}
 	before := load()
+	var failed error // what was measured before it is printed all the same
 	for _, f := range families() {
 		if !slices.Contains(o.rows, f.name) {
 			continue
 		}
 		if err := f.measure(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+			failed = fmt.Errorf("%s: %w", f.name, err)
+			break
 		}
 	}
 	fmt.Fprintf(out, "\n%s events of %s subscribers; %d cores, shared with broker and Redis; load before %s, after %s; %.0f s\n\n",
@@ -71,7 +74,7 @@ func run(ctx context.Context, o options, environ []string, out io.Writer) error 
 		fmt.Fprintln(out)
 		printViews(out, b.views)
 	}
-	return writeJSON(o.out, "summary.json", b.rows)
+	return errors.Join(failed, writeJSON(o.out, "summary.json", b.rows))
 }
 
 // details writes what stands behind the rows of a family.

@@ -111,7 +111,7 @@ func (l *httpLoad) run(ctx context.Context) (loadResult, error) {
 	r.EventsPerSecond = float64(r.AcceptedEvents) / seconds
 	slices.Sort(took)
 	if len(took) == 0 {
-		return r, fmt.Errorf("of %d requests none was accepted", r.Requests)
+		return r, fmt.Errorf("of %d requests none was accepted: %d refused, %d failed", r.Requests, r.Refused, r.Failed)
 	}
 	r.P50Ms, r.P99Ms = quantile(took, 50), quantile(took, 99)
 	return r, nil
