@@ -118,6 +118,12 @@ func (p *Processor) Run(ctx context.Context) error {
 		return log.HighWatermarks(ctx, facts.Name)
 	}}
 	deps.Watermark, deps.Served = w.watermark, w.served
+	snapshots, err := OpenSnapshots(cfg, p.Logger)
+	if err != nil {
+		return err
+	}
+	defer snapshots.Close()
+	deps.Snapshots = &restoring{snapshots: snapshots}
 	consumer, err := p.newConsumer(options, facts.Name)
 	if err != nil {
 		return err

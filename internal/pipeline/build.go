@@ -133,7 +133,7 @@ const Incomplete = -2
 
 // seedFailed takes a generation away whose snapshot is gone: another one is made.
 func (l *Lane) seedFailed(ctx context.Context, id LaneID, err error) error {
-	if !errors.Is(err, errSeedGone) {
+	if !errors.Is(err, ErrSeedGone) {
 		return err
 	}
 	l.log.Warn("a generation is given up", "generation", id.Generation, "because", err)

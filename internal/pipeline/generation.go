@@ -71,20 +71,20 @@ func (l *Lane) beginningOf(ctx context.Context, p *Pos, log *LogState) (Beginnin
 	}
 	manifest, err := strconv.ParseInt(p.Seed, 10, 64)
 	if err != nil || l.Snapshots == nil {
-		return Beginning{}, fmt.Errorf("%w: seed %q", errSeedGone, p.Seed)
+		return Beginning{}, fmt.Errorf("%w: seed %q", ErrSeedGone, p.Seed)
 	}
 	b, ok, err := l.Snapshots.At(ctx, l.partition, *log, p.Views, manifest)
 	if err != nil {
 		return Beginning{}, fmt.Errorf("read snapshot %d: %w", manifest, err)
 	}
 	if !ok {
-		return Beginning{}, fmt.Errorf("%w: snapshot %d", errSeedGone, manifest)
+		return Beginning{}, fmt.Errorf("%w: snapshot %d", ErrSeedGone, manifest)
 	}
 	return b, nil
 }
 
-// errSeedGone: a generation cannot be seeded from what it was made for.
-var errSeedGone = errors.New("the seed of the generation is gone")
+// ErrSeedGone: a generation cannot be seeded from what it was made for.
+var ErrSeedGone = errors.New("the seed of the generation is gone")
 
 // building is the generation that this process builds, or has decided to leave alone; "" when none.
 func (l *Lane) building() Generation {

@@ -53,7 +53,7 @@ func newSite(t *testing.T, b backend.Backend) *site {
 	t.Helper()
 	s := &site{T: t, b: b, topic: b.Prefix + "calls.reports", group: b.Prefix + "switchboard-processor"}
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n", partitions)
+	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n  snapshots:\n    partitions: %d\n", partitions, partitions)
 	if err := os.WriteFile(overlay, []byte(small), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func newSite(t *testing.T, b backend.Backend) *site {
 		environ = append(environ, "SWITCHBOARD_KAFKA_KIND=embedded", "SWITCHBOARD_REDIS_KIND=embedded")
 	}
 	var err error
-	if s.config, err = config.Load(config.Options{Roles: []config.Role{config.RoleProcessor, config.RoleTopology}, Environ: environ}); err != nil {
+	if s.config, err = config.Load(config.Options{Roles: []config.Role{config.RoleProcessor, config.RoleTopology, config.RoleSnapshotter}, Environ: environ}); err != nil {
 		t.Fatal(err)
 	}
 	if diff, err := app.ApplyTopology(t.Context(), s.config, s.logger(), func(topology.Step) {}); err != nil || !diff.Empty() {
