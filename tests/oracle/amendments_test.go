@@ -273,7 +273,7 @@ func (c *comparison) same(t *testing.T, of event.Subject, what string, got, want
 func TestAmendmentsInAnyOrder(t *testing.T) {
 	subjects, reports := 4, 150
 	if long() {
-		subjects, reports = 40, 1500
+		subjects, reports = 20, 600
 	}
 	var all shape
 	var truths []*truth
