@@ -380,9 +380,6 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store,
 		if p.Seed == SeedStart { // otherwise an earlier attempt, or the snapshot, has left subjects
 			t.cache = newCompleteCache(l.limits.CacheBytes)
 		}
-		if o.Pos.Seed == SeedStart { // otherwise an earlier attempt may have left subjects
-			t.cache = newCompleteCache(l.limits.CacheBytes)
-		}
 	}
 	source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)
 	t.report()
