@@ -75,6 +75,7 @@ func (d *Dev) Run(ctx context.Context) error {
 		return runIngestAt(ctx, p, &cfg, func(addr string) { opened <- addr })
 	})
 	start("processor", func(ctx context.Context, p *daemon.Process) error { return runProcessor(ctx, p, &cfg) })
+	start("snapshotter", func(ctx context.Context, p *daemon.Process) error { return runSnapshotter(ctx, p, &cfg) })
 	select {
 	case addr := <-opened:
 		cfg.Ingest.URL = "http://" + addr
