@@ -78,7 +78,7 @@ func (c *corpus) foldAlone(ctx context.Context, t *site) (time.Duration, error) 
 	}
 	ports := &nothing{partitions: int32(len(c.parts)), views: set.String()}
 	deps := pipeline.Deps{
-		Log: ports, Models: ports, DeadLetters: func(context.Context, []pipeline.DeadLetter) error { return errors.New("a dead letter") },
+		Log: ports, Models: ports, Generations: ports, DeadLetters: func(context.Context, []pipeline.DeadLetter) error { return errors.New("a dead letter") },
 		Decode: func(value []byte) (event.Event, *pipeline.Poison) {
 			e, err := dec.Decode(value)
 			if err != nil {
@@ -136,8 +136,15 @@ func (m *memory) Take(_ context.Context, most int, _ time.Duration) ([]pipeline.
 
 // nothing is every other port of a lane: a log that says what is expected, a store that takes everything.
 type nothing struct {
-	partitions int32
-	views      string
+	pipeline.Generations // what is not below is not asked for
+	partitions           int32
+	views                string
+}
+
+func (n *nothing) List(context.Context, event.Partition) ([]pipeline.Line, error) { return nil, nil }
+
+func (n *nothing) Adopted(context.Context, event.Partition) (event.TopicID, error) {
+	return event.TopicID{}, nil
 }
 
 func (n *nothing) Observe(context.Context, event.Partition, int32) (pipeline.LogState, error) {
