@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -80,6 +81,10 @@ func (c *cli) importFile(cmd *cobra.Command, file string, f importFlags) error {
 		if result.Appended > 0 {
 			fmt.Fprintf(c.err, "%d facts had been appended\n", result.Appended)
 		}
+		var option *intake.OptionError
+		if errors.As(err, &option) {
+			return usage{err}
+		}
 		return err
 	}
 	if err := c.reportImport(result, time.Since(began), f.answer); err != nil {
@@ -103,6 +108,9 @@ func (f *importFlags) complete(cmd *cobra.Command) error {
 			return usage{fmt.Errorf("--map %q: want name=COLUMN", pair)}
 		}
 		f.options.Map[name] = column
+	}
+	if f.answer != formatTable && f.answer != formatJSON {
+		return usage{fmt.Errorf("--output %q: want %s or %s", f.answer, formatTable, formatJSON)}
 	}
 	if cmd.Flags().Changed("utc-offset") {
 		f.options.UTCOffsetS = &f.utcOffset

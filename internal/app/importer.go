@@ -22,7 +22,8 @@ type Importer struct {
 	Config *config.Config
 	Logger *slog.Logger
 	File   string
-	// Rejects is where bad rows are listed as file:line: reason; it is made with the first of them. "" is File with .rejects.
+	// Rejects is where bad rows are listed as file:line: reason; it is made with the first of them. "" is File with .rejects,
+	// or stdin.rejects.
 	Rejects string
 	Options intake.FileOptions
 	// Progress, if not nil, is told now and then how many bytes of how many were read.
@@ -103,7 +104,17 @@ type importRun struct {
 
 func (r *importRun) all(ctx context.Context) error {
 	err := r.read(ctx)
-	r.waiting.Wait() // every append has an outcome: acknowledged, or an error
+	settled := make(chan struct{}) // when every append has an outcome: acknowledged, or an error
+	go func() {
+		defer close(settled)
+		r.waiting.Wait()
+	}()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+		closeAppender(r.appender, r.Config) // what the log does not take in time gets its outcome all the same
+		<-settled
+	}
 	r.result.Source, r.result.FileStats = r.reader.Source(), r.reader.Stats()
 	return errors.Join(err, r.firstFailure(), r.closeRejects())
 }
@@ -171,6 +182,9 @@ func (r *importRun) reject(row *intake.Reject) error {
 		name := r.Importer.Rejects
 		if name == "" {
 			name = r.File + ".rejects"
+			if r.File == "-" {
+				name = "stdin.rejects" // a name that begins with a dash is an option to most programs
+			}
 		}
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if err != nil {

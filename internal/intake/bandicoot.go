@@ -27,10 +27,10 @@ const bandicootTime = "2006-01-02 15:04:05"
 
 func openBandicoot(r *Reader, o FileOptions) (rowReader, error) {
 	if strings.TrimSpace(o.Subscriber) == "" {
-		return nil, errors.New("subscriber: is required for format bandicoot, whose files do not name it")
+		return nil, badOption("subscriber: is required for format bandicoot, whose files do not name it")
 	}
 	if len(o.Map) > 0 || o.TimeLayout != "" || o.Sides != "" {
-		return nil, errors.New("format bandicoot: map, time layout and sides are options of format cdr")
+		return nil, badOption("format bandicoot: map, time layout and sides are options of format cdr")
 	}
 	c, err := newClock(r.in, o)
 	if err != nil {
@@ -102,15 +102,15 @@ func newClock(in *Intake, o FileOptions) (clock, error) {
 	c := clock{zone: o.Zone, offset: o.UTCOffsetS}
 	if o.Zone != "" {
 		if o.UTCOffsetS != nil {
-			return c, errors.New("zone, utc_offset_s: give one of the two")
+			return c, badOption("zone, utc_offset_s: give one of the two")
 		}
 		var ok bool
 		if c.loc, ok = in.zones.load(o.Zone); !ok {
-			return c, errors.New("zone: must be an IANA time zone, such as Europe/Berlin")
+			return c, badOption("zone: must be an IANA time zone, such as Europe/Berlin")
 		}
 	}
 	if o.UTCOffsetS != nil && (*o.UTCOffsetS < -maxOffsetS || *o.UTCOffsetS > maxOffsetS) {
-		return c, errors.New("utc_offset_s: must be within 18 hours")
+		return c, badOption("utc_offset_s: must be within 18 hours")
 	}
 	return c, nil
 }

@@ -54,19 +54,19 @@ func ParseMap(s string) (map[string]string, error) {
 
 func openCDR(r *Reader, o FileOptions) (rowReader, error) {
 	if o.Subscriber != "" {
-		return nil, errors.New("format cdr: subscriber is an option of format bandicoot; each row names its parties")
+		return nil, badOption("format cdr: subscriber is an option of format bandicoot; each row names its parties")
 	}
 	if o.Sides != "both" && o.Sides != "caller" {
-		return nil, errors.New("sides: want both or caller")
+		return nil, badOption("sides: want both or caller")
 	}
 	for role := range o.Map {
 		if !slices.Contains(roles, role) {
-			return nil, fmt.Errorf("map: %q is none of %s", role, strings.Join(roles, ", "))
+			return nil, badOption("map: %q is none of %s", role, strings.Join(roles, ", "))
 		}
 	}
 	for _, role := range roles[:4] {
 		if o.Map[role] == "" && !(role == "duration" && o.Map["kind"] != "") {
-			return nil, fmt.Errorf("map: %s is required, as %s=COLUMN", role, role)
+			return nil, badOption("map: %s is required, as %s=COLUMN", role, role)
 		}
 	}
 	c := &cdr{at: make(map[string]int, len(o.Map)), both: o.Sides == "both", region: o.Region, stats: &r.stats}
@@ -163,7 +163,7 @@ func (c *cdr) sides(s event.Submitted, get func(string) string) []event.Submitte
 func timeParser(layout string) (func(*clock, *event.Submitted, string) error, error) {
 	switch layout {
 	case "":
-		return nil, errors.New(`time_layout: is required: unix, unixms, rfc3339 or a layout such as "2006-01-02 15:04:05"`)
+		return nil, badOption(`time_layout: is required: unix, unixms, rfc3339 or a layout such as "2006-01-02 15:04:05"`)
 	case "unix", "unixms":
 		perSecond := int64(1000)
 		if layout == "unixms" {
@@ -188,11 +188,11 @@ func timeParser(layout string) (func(*clock, *event.Submitted, string) error, er
 		}, nil
 	}
 	if strings.Contains(layout, "MST") {
-		return nil, errors.New("time_layout: names of zones (MST) stand for several offsets: use a numeric offset, or zone")
+		return nil, badOption("time_layout: names of zones (MST) stand for several offsets: use a numeric offset, or zone")
 	}
 	probe := time.Date(2031, 11, 28, 21, 43, 0, 0, time.UTC)
 	if back, err := time.Parse(layout, probe.Format(layout)); err != nil || !back.Equal(probe) {
-		return nil, errors.New(`time_layout: must be unix, unixms, rfc3339, or date and time as Go writes 2006-01-02 15:04:05`)
+		return nil, badOption(`time_layout: must be unix, unixms, rfc3339, or date and time as Go writes 2006-01-02 15:04:05`)
 	}
 	withOffset := strings.Contains(layout, "-07") || strings.Contains(layout, "Z07")
 	return func(c *clock, s *event.Submitted, text string) error {

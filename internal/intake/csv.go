@@ -33,7 +33,7 @@ type numbered struct {
 // openTable reads the header.
 func openTable(lines *lineReader, comma rune) (*table, error) {
 	if comma >= utf8.RuneSelf || comma == '"' || comma == '\n' || comma == '\r' {
-		return nil, errors.New("comma: must be one ASCII character, no quote")
+		return nil, badOption("comma: must be one ASCII character, no quote")
 	}
 	first, number, err := lines.next()
 	if errors.Is(err, io.EOF) {

@@ -1,6 +1,17 @@
 package intake
 
-import "switchboard/internal/event"
+import (
+	"fmt"
+
+	"switchboard/internal/event"
+)
+
+// OptionError says which of FileOptions is wrong, whatever the file holds.
+type OptionError struct{ Problem string }
+
+func (e *OptionError) Error() string { return e.Problem }
+
+func badOption(format string, args ...any) error { return &OptionError{fmt.Sprintf(format, args...)} }
 
 // Errors are the problems of one item, at most 20, in the order of the fields. A problem of the item as a
 // whole, such as broken JSON, has no field. Nothing in it quotes a value of the input, names of

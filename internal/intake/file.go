@@ -85,7 +85,7 @@ func badRow(reason string) error { return &rowError{reason} }
 // wrong is an error here, before the first fact.
 func (in *Intake) Open(path string, o FileOptions) (*Reader, error) {
 	if o.Region != "" && !knownRegion(strings.ToUpper(o.Region)) {
-		return nil, errors.New("region: must be an ISO 3166-1 alpha-2 code with a numbering plan")
+		return nil, badOption("region: must be an ISO 3166-1 alpha-2 code with a numbering plan")
 	}
 	var open func(*Reader, FileOptions) (rowReader, error)
 	switch o.Format {
@@ -96,7 +96,7 @@ func (in *Intake) Open(path string, o FileOptions) (*Reader, error) {
 	case "ndjson":
 		open = openNDJSON
 	default:
-		return nil, fmt.Errorf("format: want bandicoot, cdr or ndjson, have %q", o.Format)
+		return nil, badOption("format: want bandicoot, cdr or ndjson, have %q", o.Format)
 	}
 	src, err := openSource(path, o.TempDir)
 	if err != nil {
@@ -226,7 +226,7 @@ type ndjson struct {
 
 func openNDJSON(r *Reader, o FileOptions) (rowReader, error) {
 	if o.Subscriber != "" || o.Zone != "" || o.UTCOffsetS != nil || len(o.Map) > 0 || o.TimeLayout != "" || o.Sides != "" {
-		return nil, errors.New("format ndjson: each report says subscriber, zone and time itself; no option for them is taken")
+		return nil, badOption("format ndjson: each report says subscriber, zone and time itself; no option for them is taken")
 	}
 	return &ndjson{lines: r.lines, region: o.Region}, nil
 }

@@ -302,14 +302,15 @@ func (s *site) setting(topic, name, value string) {
 // topics are the names of all topics of the site, with their partitions.
 func (s *site) topics() map[string]int {
 	s.Helper()
-	list, err := s.admin.ListTopics(s.Context())
+	req := kmsg.NewPtrMetadataRequest() // not kadm's, which may answer from a cache
+	resp, err := req.RequestWith(s.Context(), s.client)
 	if err != nil {
 		s.Fatal(err)
 	}
 	found := map[string]int{}
-	for _, t := range list {
-		if strings.HasPrefix(t.Topic, s.on.Prefix) {
-			found[t.Topic] = len(t.Partitions)
+	for _, t := range resp.Topics {
+		if t.Topic != nil && strings.HasPrefix(*t.Topic, s.on.Prefix) {
+			found[*t.Topic] = len(t.Partitions)
 		}
 	}
 	return found
