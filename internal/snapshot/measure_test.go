@@ -14,13 +14,13 @@ import (
 	"switchboard/internal/event"
 )
 
-// TestMeasure prints what snapshots of a partition cost: SNAPSHOT_MEASURE=<subscribers of the partition>. ARCHITECTURE.md has the numbers.
+// TestMeasure prints what snapshots of a partition cost: SNAPSHOT_MEASURE=<subscribers of the partition> go test -v.
 func TestMeasure(t *testing.T) {
 	subscribers, err := strconv.Atoi(os.Getenv("SNAPSHOT_MEASURE"))
 	if err != nil {
 		t.Skip("only with SNAPSHOT_MEASURE=<subscribers>")
 	}
-	const weeks, perWeek, buckets = 4, 5, 7
+	const weeks, perWeek, buckets = 3, 5, 7
 	log := &synthetic{subscribers: subscribers}
 	m := &memory{}
 	b := &Builder{Source: m, Append: m.Append, Decode: log.decode, NewSubject: newSubject, Now: time.Now}

@@ -83,16 +83,6 @@ func (m *memory) remove(gone func(k Key) bool) {
 	})
 }
 
-func (m *memory) change(f func(k Key, r *Record)) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i := range m.records {
-		if k, err := ParseKey(string(m.records[i].Key)); err == nil {
-			f(k, &m.records[i])
-		}
-	}
-}
-
 var facts = event.Partition{Topic: "calls.reports", Number: 1}
 
 func allViews(t testing.TB) view.Set {
