@@ -106,7 +106,7 @@ const (
 	AuthOff  = "off"
 )
 
-// Ingest is the HTTP door.
+// Ingest is the doors for reports: HTTP, and the inboxes in Kafka.
 type Ingest struct {
 	Listen             string        `mapstructure:"listen"`
 	URL                string        `mapstructure:"url"`
@@ -121,7 +121,15 @@ type Ingest struct {
 	MaxBufferedBytes   unit.Bytes    `mapstructure:"max_buffered_bytes"`
 	MaxConnections     int           `mapstructure:"max_connections"`
 	DefaultRegion      string        `mapstructure:"default_region"`
+	Inbox              string        `mapstructure:"inbox"`             // on or off
+	InboxQueueBytes    unit.Bytes    `mapstructure:"inbox_queue_bytes"` // of the process
 }
+
+// Values of Ingest.Inbox.
+const (
+	InboxOn  = "on"
+	InboxOff = "off"
+)
 
 // Values of Processor.Duplicates.
 const (

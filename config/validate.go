@@ -117,6 +117,8 @@ func (i Ingest) validate(j judge, env string) {
 	j.size("ingest.max_buffered_bytes", i.MaxBufferedBytes, unit.MiB, 64*unit.GiB)
 	j.between("ingest.max_connections", i.MaxConnections, 1, 1_000_000)
 	j.region("ingest.default_region", i.DefaultRegion)
+	j.oneOf("ingest.inbox", i.Inbox, InboxOn, InboxOff)
+	j.size("ingest.inbox_queue_bytes", i.InboxQueueBytes, unit.MiB, 64*unit.GiB)
 }
 
 func (i Import) validate(j judge) {

@@ -21,7 +21,7 @@ import (
 	"switchboard/internal/kafkalog"
 )
 
-// Ingest is the door for reports by HTTP. It is the program of cmd/ingest as a value.
+// Ingest is the doors for reports: HTTP, and inboxes in Kafka. It is the program of cmd/ingest as a value.
 type Ingest struct {
 	Config  *config.Config
 	Logger  *slog.Logger
@@ -31,6 +31,7 @@ type Ingest struct {
 	KafkaDial Dialer
 
 	appender atomic.Pointer[kafkalog.Appender]
+	inbox    atomic.Pointer[Inbox] // nil: none, or not yet
 }
 
 // Ready is nil when reports are taken; else it says why not.
@@ -81,8 +82,40 @@ func (in *Ingest) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var inbox *Inbox
+	if cfg.Inbox == config.InboxOn {
+		if inbox, err = newInbox(in.Config, in.Logger, top, options); err != nil {
+			return err
+		}
+	}
+	in.inbox.Store(inbox)
 	in.appender.Store(appender)
-	return in.serve(ctx, door)
+	return in.both(ctx, door, inbox)
+}
+
+// InboxReady is nil when inboxes are taken from, or not to be; else it says why not.
+func (in *Ingest) InboxReady() error {
+	if inbox := in.inbox.Load(); inbox != nil {
+		return inbox.Ready()
+	}
+	return nil
+}
+
+// both runs both doors until ctx ends or one of them fails.
+func (in *Ingest) both(ctx context.Context, door http.Handler, inbox *Inbox) error {
+	if inbox == nil {
+		return in.serve(ctx, door)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	taken := make(chan error, 1)
+	go func() {
+		defer stop()
+		taken <- inbox.Run(ctx)
+	}()
+	err := in.serve(ctx, door)
+	stop()
+	return errors.Join(err, <-taken)
 }
 
 func (in *Ingest) door(topic string, id event.TopicID, appender *kafkalog.Appender, partitions int32) (http.Handler, error) {
@@ -188,6 +221,8 @@ func runIngestAt(ctx context.Context, p *daemon.Process, cfg *config.Config, lis
 	m := newIngestMetrics(p.Registerer)
 	in := &Ingest{Config: cfg, Logger: p.Logger, Observe: m.observe, Listening: listening}
 	p.Check("kafka", in.Ready)
+	p.Check("inbox", in.InboxReady)
+	p.Registerer.MustRegister(inboxMetrics{in})
 	return in.Run(ctx)
 }
 

@@ -19,6 +19,11 @@ import (
 func TestMetricsAreDocumented(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	newIngestMetrics(registry).observe(httpdoor.Observation{Status: 202, Outcome: "accepted", Accepted: 1, Duration: time.Millisecond})
+	inbox := &Inbox{lanes: map[event.Partition]*inboxStats{{Topic: "calls.inbox"}: {}}, done: inboxTotals{}}
+	inbox.count("calls.inbox", func(c *inboxCounts) { c.letters[pipeline.ClassBadFrame]++ })
+	ingest := new(Ingest)
+	ingest.inbox.Store(inbox)
+	registry.MustRegister(inboxMetrics{ingest})
 	registry.MustRegister(laneMetrics{&Processor{lanes: map[event.Partition]*pipeline.Stats{{Topic: "calls.reports"}: pipeline.NewStats()}}})
 	registry.MustRegister(snapshotMetrics{&Snapshotter{lanes: map[event.Partition]*snapshot.Stats{{Topic: "calls.reports"}: snapshot.NewStats()}}})
 	families, err := registry.Gather()
