@@ -9,7 +9,7 @@ ARGS ?=
 # Which packages: make test PKG=./internal/pipeline/...
 PKG ?= ./...
 
-.PHONY: help demo test test-long check golden bench up down build
+.PHONY: help demo test test-long check golden bench scenario up down build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ golden: ## rewrite the golden files; then read the diff
 
 bench: ## measure, against a real Kafka and Redis started for it; ARGS are the benchmark's
 	@deploy/local/with-servers -- go run ./bench $(ARGS)
+
+scenario: ## the whole story on a real Kafka and Redis, step by step
+	@CI=true deploy/local/with-servers -- tests/scenario/run
 
 up: ## start a real Kafka and Redis on this machine (deploy/local/up says with which settings)
 	@deploy/local/up
