@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"switchboard/schemas"
 	"switchboard/tests/backend"
+	"switchboard/topology"
 )
 
 func TestMain(m *testing.M) { backend.Main(m) }
@@ -32,4 +34,18 @@ func write(t testing.TB, name, text string) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// loadTopology is the topology of an environment, with overlays.
+func loadTopology(t testing.TB, env string, overlays ...string) topology.Topology {
+	t.Helper()
+	var known []string
+	for _, s := range schemas.All() {
+		known = append(known, s.Record)
+	}
+	top, err := topology.Load(env, known, overlays...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return top
 }

@@ -172,7 +172,9 @@ func readerWorks(t *testing.T, c *redisview.Client, hash bool) {
 		"Reach":  func() error { list, _, err := r.Reach(ctx, "bob"); count += len(list); return err },
 		"Totals": func() error { _, _, err := r.Totals(ctx); return err },
 		"Where":  func() error { return second(r.Where(ctx, "alice")) },
-		"Wait":   func() error { return second(r.Wait(ctx, event.Token{Topic: fixture.TopicID, Next: map[int32]int64{0: 4}})) },
+		"Wait": func() error {
+			return second(r.Wait(ctx, event.Token{Topic: fixture.TopicID, Next: map[int32]int64{0: 4}}))
+		},
 	} {
 		if err := ask(); err != nil {
 			t.Errorf("%s: %v", what, err)
