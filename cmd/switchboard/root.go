@@ -52,6 +52,7 @@ func (c *cli) commands() []*cobra.Command {
 		c.verifyCommand(),
 		c.snapshotCommand(),
 		c.replayCommand(),
+		c.deadLettersCommand(),
 		c.devCommand(),
 	}
 }
