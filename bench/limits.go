@@ -72,7 +72,7 @@ func (c *corpus) foldAlone(ctx context.Context, t *site) (time.Duration, error) 
 	if err != nil {
 		return 0, err
 	}
-	set, err := view.NewSet(cfg.Views)
+	set, err := view.SetFor(event.Subscribers, cfg.Views)
 	if err != nil {
 		return 0, err
 	}

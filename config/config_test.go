@@ -29,7 +29,7 @@ func TestDefaults(t *testing.T) {
 			Inbox: InboxOn, InboxQueueBytes: 32 * unit.MiB,
 		},
 		Processor: Processor{
-			Group: "switchboard-processor", Views: []string{"card", "contacts", "timeline", "reach", "top", "totals"}, Duplicates: DuplicatesExact,
+			Group: "switchboard-processor", Views: []string{"card", "contacts", "timeline", "reach", "top", "totals", "device", "links"}, Duplicates: DuplicatesExact,
 			Batch: Batch{LiveEvents: 500, CatchupEvents: 50_000, SubjectEvents: 5000, MaxCommitInterval: 2 * time.Second},
 			Chunk: Chunk{Commands: 2000, Bytes: unit.MiB, Deadline: 10 * time.Second},
 			Tick:  time.Second, CacheBytes: 256 * unit.MiB, QueueBytes: 64 * unit.MiB,

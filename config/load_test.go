@@ -204,6 +204,7 @@ func TestValueErrors(t *testing.T) {
 		{set("INGEST_DEFAULT_REGION=ch"), []string{`ingest.default_region: "ch": want two capitals`}},
 		{set("PROCESSOR_VIEWS=card,contacts"), []string{"processor.views: card needs timeline: it is how a duplicate is known (views are card, contacts) (add timeline, or set"}},
 		{set("PROCESSOR_VIEWS=card,timeline,reach"), []string{"processor.views: reach needs contacts"}},
+		{set("PROCESSOR_VIEWS=card,timeline,links"), []string{"processor.views: links needs device"}},
 		{set("PROCESSOR_VIEWS=timeline"), []string{"processor.views: card is missing"}},
 		{set("PROCESSOR_VIEWS="), []string{"processor.views: card is missing"}},
 		{set("PROCESSOR_VIEWS=card,card,timeline"), []string{"processor.views: card is given twice"}},

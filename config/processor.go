@@ -8,9 +8,12 @@ import (
 	"switchboard/config/unit"
 )
 
-// Views are the read models of subscribers that can be chosen, in the order in which Load leaves
-// Processor.Views.
-var Views = []string{"card", "contacts", "timeline", "reach", "top", "totals"}
+// Views are the read models that can be chosen, in the order in which Load leaves Processor.Views: those of subscribers, then those of
+// devices.
+var Views = []string{"card", "contacts", "timeline", "reach", "top", "totals", "device", "links"}
+
+// FoldsDevices tells whether anything of devices is kept.
+func (p *Processor) FoldsDevices() bool { return slices.Contains(p.Views, "device") }
 
 func (p Processor) validate(j judge) {
 	j.must(p.Group != "", "processor.group", "", "missing")
@@ -51,4 +54,5 @@ func (j judge) views(p Processor) {
 	j.must(!has("timeline") || p.Duplicates != DuplicatesOff, key, "take timeline out, or set processor.duplicates to exact",
 		"a timeline is how duplicates are known, and processor.duplicates is off")
 	j.must(!has("reach") || has("contacts"), key, "", "reach needs contacts: it is written when a contact is new")
+	j.must(!has("links") || has("device"), key, "", "links needs device: it holds the position of each device")
 }

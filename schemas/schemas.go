@@ -38,6 +38,12 @@ var list = []Version{
 	{"TextReported", 1, "text_reported.v1.avsc", StateCurrent},
 	{"CallReportAmended", 1, "call_report_amended.v1.avsc", StateCurrent},
 	{"ReportSubmitted", 1, "report_submitted.v1.avsc", StateCurrent},
+	{"DeviceConnected", 1, "device_connected.v1.avsc", StateCurrent},
+	{"DeviceRenamed", 1, "device_renamed.v1.avsc", StateCurrent},
+	{"DeviceLinked", 1, "device_linked.v1.avsc", StateCurrent},
+	{"DeviceUnlinked", 1, "device_unlinked.v1.avsc", StateCurrent},
+	{"DeviceDisconnected", 1, "device_disconnected.v1.avsc", StateCurrent},
+	{"DeviceEventSubmitted", 1, "device_event_submitted.v1.avsc", StateCurrent},
 }
 
 //go:embed *.avsc fingerprints.txt

@@ -17,7 +17,7 @@ import (
 	"switchboard/tests/reference"
 )
 
-// TestScenarios shows as text what reports do to the read models: events as they come in by HTTP, one a line, and the
+// TestScenarios shows as text what reports and device events do to the read models: events as they come in by HTTP, one a line, and the
 // mutations that each of them leads to. $n in an event stands for the id of the n-th one. GOLDEN=1 rewrites the mutations.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("scenarios/*.txtar")
@@ -68,7 +68,11 @@ func facts(t *testing.T, lines string) []event.Event {
 		for i, e := range list {
 			line = strings.ReplaceAll(line, fmt.Sprintf(`"$%d"`, i+1), `"`+e.Envelope().ID.String()+`"`)
 		}
-		e, err := in.AcceptJSON([]byte(line))
+		accept := in.AcceptJSON
+		if strings.Contains(line, `"device":`) {
+			accept = in.AcceptDeviceJSON
+		}
+		e, err := accept([]byte(line))
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -79,13 +83,18 @@ func facts(t *testing.T, lines string) []event.Event {
 
 func play(t *testing.T, lines string) string {
 	t.Helper()
-	set, err := view.NewSet(view.Names())
+	events := facts(t, lines)
+	names := view.Names()
+	if events[0].About() == event.Devices {
+		names = view.DeviceNames()
+	}
+	set, err := view.NewSet(names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
 	fold := reference.NewFold(set)
-	for offset, e := range facts(t, lines) {
+	for offset, e := range events {
 		fmt.Fprintf(&out, "%d %s\n", offset, e.Type())
 		for _, m := range fold.Add(int64(offset), e) {
 			fmt.Fprintf(&out, "  %s\n", m)

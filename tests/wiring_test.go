@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"slices"
 	"testing"
 
 	"switchboard/internal/event"
@@ -21,15 +22,24 @@ func TestEveryEventIsWired(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		abouts := map[string]event.SubjectKind{} // one topic, one kind of subjects
 		for _, e := range event.Types() {
 			if _, ok := schemas.Current(e.Type()); !ok {
 				t.Errorf("%s has no current schema", e.Type())
 			}
-			if _, ok := fold.TouchOf(e); !ok {
+			if _, report := fold.TouchOf(e); !report && !fold.NewDevice(true).Fold(0, e) {
 				t.Errorf("%s has no fold case", e.Type())
 			}
-			if _, ok := top.FactsOf(e.Type()); !ok {
+			topic, ok := top.FactsOf(e.Type())
+			if !ok {
 				t.Errorf("%s: no facts topic of the topology of %s carries %s", env, env, e.Type())
+			}
+			if about, taken := abouts[topic.Name]; taken && about != e.About() {
+				t.Errorf("%s: %s carries facts about %s and, with %s, about %s", env, topic.Name, about, e.Type(), e.About())
+			}
+			abouts[topic.Name] = e.About()
+			if reads := top.ReadBy("switchboard-processor"); !slices.ContainsFunc(reads, func(t topology.Topic) bool { return t.Name == topic.Name }) {
+				t.Errorf("%s: the processor does not read %s, which carries %s", env, topic.Name, e.Type())
 			}
 		}
 		for _, f := range top.Flows {

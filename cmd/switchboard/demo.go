@@ -45,7 +45,7 @@ func (c *cli) showDemo(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("import the sample: %w", err)
 	}
-	if err := app.WaitFor(ctx, cfg, result.Token, time.Minute); err != nil {
+	if err := app.WaitFor(ctx, cfg, result.About, result.Token, time.Minute); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.err, "%d reports: appended to Kafka, folded into Redis, in %s\n", result.Appended, time.Since(began).Round(time.Millisecond))

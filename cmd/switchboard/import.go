@@ -96,7 +96,7 @@ func (c *cli) importFile(cmd *cobra.Command, file string, f importFlags) error {
 	if f.wait <= 0 {
 		f.wait = cfg.Import.Wait
 	}
-	return app.WaitFor(cmd.Context(), cfg, result.Token, f.wait)
+	return app.WaitFor(cmd.Context(), cfg, result.About, result.Token, f.wait)
 }
 
 // complete turns flags into options; what is wrong is wrong usage.

@@ -12,18 +12,37 @@ import (
 	"switchboard/topology"
 )
 
-// facts writes events as records of the log: key, partition and framing as the contract has them.
+// facts writes events as records of the log: topic, key, partition and framing as the contract has them.
 type facts struct {
-	topic topology.Topic
-	enc   *avrowire.Encoder
+	topics map[event.SubjectKind]topology.Topic
+	enc    *avrowire.Encoder
 }
 
-func newFacts(t topology.Topic) (*facts, error) {
+func newFacts(t topology.Topology) (*facts, error) {
 	enc, err := avrowire.NewEncoder(nil)
 	if err != nil {
 		return nil, fmt.Errorf("encoder of facts: %w", err)
 	}
-	return &facts{topic: t, enc: enc}, nil
+	f := &facts{topics: map[event.SubjectKind]topology.Topic{}, enc: enc}
+	for _, about := range []event.SubjectKind{event.Subscribers, event.Devices} {
+		if f.topics[about], err = factsTopic(t, about); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// topicIDs are the identities of the topics, for tokens.
+func (f *facts) topicIDs(ctx context.Context, o kafkalog.Options) (map[event.SubjectKind]event.TopicID, error) {
+	ids := make(map[event.SubjectKind]event.TopicID, len(f.topics))
+	for about, topic := range f.topics {
+		id, err := topicID(ctx, o, topic.Name)
+		if err != nil {
+			return nil, err
+		}
+		ids[about] = id
+	}
+	return ids, nil
 }
 
 func (f *facts) record(e event.Event) (kafkalog.Record, error) {
@@ -32,7 +51,8 @@ func (f *facts) record(e event.Event) (kafkalog.Record, error) {
 	if err != nil {
 		return kafkalog.Record{}, fmt.Errorf("encode %s: %w", e.Type(), err)
 	}
-	p := event.Partition{Topic: f.topic.Name, Number: event.PartitionOf(c.Subject, f.topic.Partitions)}
+	topic := f.topics[e.About()]
+	p := event.Partition{Topic: topic.Name, Number: event.PartitionOf(c.Subject, topic.Partitions)}
 	return kafkalog.Record{Partition: p, Key: c.ID[:], Value: value}, nil
 }
 

@@ -16,7 +16,7 @@ import (
 	"switchboard/internal/kafkalog"
 )
 
-// Importer appends the reports of a file to the log. Ingest need not run; doing it again changes nothing, since the same content has
+// Importer appends the reports, or device events, of a file to the log. Ingest need not run; doing it again changes nothing, since the same content has
 // the same id.
 type Importer struct {
 	Config *config.Config
@@ -32,7 +32,8 @@ type Importer struct {
 
 // ImportResult is what became of a file.
 type ImportResult struct {
-	Source string // of the facts: import: and the digest of the file
+	Source string            // of the facts: import: and the digest of the file
+	About  event.SubjectKind // what the facts, and so the token, are about
 	intake.FileStats
 	Appended int64       // facts acknowledged by all replicas
 	Token    event.Token // a query that is given it waits for all of them
@@ -53,7 +54,7 @@ func (im *Importer) Run(ctx context.Context) (ImportResult, error) {
 	if err != nil {
 		return ImportResult{}, err
 	}
-	reports, err := reportsTopic(top)
+	f, err := newFacts(top)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -65,7 +66,7 @@ func (im *Importer) Run(ctx context.Context) (ImportResult, error) {
 	if err := checkTopology(ctx, im.Config, options, top); err != nil {
 		return ImportResult{}, err
 	}
-	topicID, err := topicID(ctx, options, reports.Name)
+	topicID, err := topicID(ctx, options, f.topics[reader.About()].Name)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -76,12 +77,8 @@ func (im *Importer) Run(ctx context.Context) (ImportResult, error) {
 		return ImportResult{}, err
 	}
 	defer closeAppender(appender, im.Config)
-	f, err := newFacts(reports)
-	if err != nil {
-		return ImportResult{}, err
-	}
 	run := &importRun{Importer: im, reader: reader, appender: appender, facts: f}
-	run.result.Token.Topic = topicID
+	run.result.Token.Topic, run.result.About = topicID, reader.About()
 	err = run.all(ctx)
 	return run.result, err
 }

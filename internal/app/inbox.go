@@ -21,7 +21,6 @@ import (
 // inboxKind is one kind of record that foreign producers send.
 type inboxKind struct {
 	submitted string // record type, as the flow of an inbox names it
-	fact      string // a type of the facts that it becomes, by which their topic is found
 	// read makes the fact. Its error is *avrowire.Error or intake.Errors, deterministic verdicts on the bytes; any other
 	// one, such as a registry that does not answer, says nothing about them.
 	read func(d *avrowire.Decoder, in *intake.Intake, value []byte) (event.Event, error)
@@ -29,7 +28,7 @@ type inboxKind struct {
 
 // inboxKinds is every kind, one line each.
 var inboxKinds = []inboxKind{
-	{"ReportSubmitted", (&event.CallReported{}).Type(), readReport},
+	{"ReportSubmitted", readReport},
 }
 
 // inboxSource is the source of what names none.
@@ -132,11 +131,7 @@ func newInboxTopic(top topology.Topology, t topology.Topic) (inboxTopic, error) 
 			if len(flow.Events) != 1 || flow.Events[0] != kind.submitted {
 				continue
 			}
-			into, ok := top.FactsOf(kind.fact)
-			if !ok {
-				return inboxTopic{}, fmt.Errorf("topology: no facts topic carries %s", kind.fact)
-			}
-			f, err := newFacts(into)
+			f, err := newFacts(top)
 			return inboxTopic{kind, f}, err
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"switchboard/internal/kafkalog"
 )
 
-// Ingest is the doors for reports: HTTP, and inboxes in Kafka. It is the program of cmd/ingest as a value.
+// Ingest is the doors for reports and device events: HTTP, and inboxes in Kafka. It is the program of cmd/ingest as a value.
 type Ingest struct {
 	Config  *config.Config
 	Logger  *slog.Logger
@@ -60,14 +60,14 @@ func (in *Ingest) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reports, err := reportsTopic(top)
+	f, err := newFacts(top)
 	if err != nil {
 		return err
 	}
 	if err := checkTopology(ctx, in.Config, options, top); err != nil {
 		return err
 	}
-	id, err := topicID(ctx, options, reports.Name)
+	ids, err := f.topicIDs(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (in *Ingest) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAppender(appender, in.Config)
-	door, err := in.door(reports.Name, id, appender, reports.Partitions)
+	door, err := in.door(f, ids, appender)
 	if err != nil {
 		return err
 	}
@@ -118,23 +118,14 @@ func (in *Ingest) both(ctx context.Context, door http.Handler, inbox *Inbox) err
 	return errors.Join(err, <-taken)
 }
 
-func (in *Ingest) door(topic string, id event.TopicID, appender *kafkalog.Appender, partitions int32) (http.Handler, error) {
+func (in *Ingest) door(f *facts, ids map[event.SubjectKind]event.TopicID, appender *kafkalog.Appender) (http.Handler, error) {
 	cfg := &in.Config.Ingest
-	top, err := LoadTopology(in.Config)
-	if err != nil {
-		return nil, err
-	}
-	t, _ := top.Topic(topic)
-	f, err := newFacts(t)
-	if err != nil {
-		return nil, err
-	}
 	accept, err := intake.New(intake.Options{DefaultRegion: cfg.DefaultRegion})
 	if err != nil {
 		return nil, &config.Error{Key: "ingest.default_region", Problem: err.Error()}
 	}
 	return httpdoor.New(httpdoor.Options{
-		Intake: accept, Topic: func() event.TopicID { return id }, Keys: keysOf(cfg.APIKeys), Anonymous: cfg.Auth == config.AuthOff,
+		Intake: accept, Topic: func(about event.SubjectKind) event.TopicID { return ids[about] }, Keys: keysOf(cfg.APIKeys), Anonymous: cfg.Auth == config.AuthOff,
 		MaxBodyBytes: int64(cfg.MaxBodyBytes), MaxItems: cfg.MaxEvents, MaxInFlightBytes: int64(cfg.MaxInflightBytes), Timeout: cfg.RequestDeadline, Observe: in.Observe,
 		Append: func(ctx context.Context, events []event.Event) []httpdoor.AppendResult {
 			return f.append(ctx, appender, events)
@@ -190,7 +181,7 @@ func (in *Ingest) serve(ctx context.Context, door http.Handler) error {
 		return &config.Error{Key: "ingest.listen", Problem: err.Error()}
 	}
 	addr := listener.Addr().String()
-	in.Logger.Info("taking reports", "url", "http://"+addr+"/v1/reports", "port_was_taken", fellBack, "auth", in.Config.Ingest.Auth)
+	in.Logger.Info("taking reports and device events", "url", "http://"+addr+"/v1/reports", "port_was_taken", fellBack, "auth", in.Config.Ingest.Auth)
 	server := httpdoor.NewServer(door, slog.NewLogLogger(in.Logger.Handler(), slog.LevelDebug))
 	if in.Listening != nil {
 		in.Listening(addr)
@@ -226,7 +217,7 @@ func runIngestAt(ctx context.Context, p *daemon.Process, cfg *config.Config, lis
 	return in.Run(ctx)
 }
 
-// ingestMetrics count requests and reports; labels hold no personal data.
+// ingestMetrics count requests and items; labels hold no personal data.
 type ingestMetrics struct {
 	requests *prometheus.CounterVec
 	items    *prometheus.CounterVec
@@ -236,22 +227,22 @@ type ingestMetrics struct {
 
 func newIngestMetrics(r prometheus.Registerer) *ingestMetrics {
 	m := &ingestMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_ingest_requests_total", Help: "Requests to /v1/reports, by outcome and status."}, []string{"outcome", "status"}),
-		items:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_ingest_reports_total", Help: "Reports, by what became of them: accepted, rejected, unknown, not_sent."}, []string{"result"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_ingest_requests_total", Help: "Requests, by path, outcome and status."}, []string{"path", "outcome", "status"}),
+		items:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchboard_ingest_items_total", Help: "Reports and device events, by path and by what became of them: accepted, rejected, unknown, not_sent."}, []string{"path", "result"}),
 		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "switchboard_ingest_body_bytes_total", Help: "Bytes of bodies after decompression."}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "switchboard_ingest_request_seconds", Help: "Time to answer a request to /v1/reports.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
-		}, []string{"outcome"}),
+			Name: "switchboard_ingest_request_seconds", Help: "Time to answer a request, by path and outcome.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}, []string{"path", "outcome"}),
 	}
 	r.MustRegister(m.requests, m.items, m.bytes, m.seconds)
 	return m
 }
 
 func (m *ingestMetrics) observe(o httpdoor.Observation) {
-	m.requests.WithLabelValues(o.Outcome, strconv.Itoa(o.Status)).Inc()
+	m.requests.WithLabelValues(o.Path, o.Outcome, strconv.Itoa(o.Status)).Inc()
 	m.bytes.Add(float64(o.Bytes))
-	m.seconds.WithLabelValues(o.Outcome).Observe(o.Duration.Seconds())
+	m.seconds.WithLabelValues(o.Path, o.Outcome).Observe(o.Duration.Seconds())
 	for result, n := range map[string]int{"accepted": o.Accepted, "rejected": o.Rejected, "unknown": o.Unknown, "not_sent": o.NotSent} {
-		m.items.WithLabelValues(result).Add(float64(n))
+		m.items.WithLabelValues(o.Path, result).Add(float64(n))
 	}
 }

@@ -106,34 +106,34 @@ func (p *Processor) Run(ctx context.Context) error {
 	}
 	defer closeAppender(appender, cfg)
 
-	facts, err := reportsTopic(top)
-	if err != nil {
-		return err
-	}
-	deps, err := p.deps(top, facts, log, models, appender)
+	kinds, err := p.kinds(top)
 	if err != nil {
 		return err
 	}
 	w := &watch{serving: models.ServingAll, ends: func(ctx context.Context) (map[event.Partition]int64, error) {
-		return log.HighWatermarks(ctx, facts.Name)
+		return log.HighWatermarks(ctx, kinds.topics()...)
 	}}
-	deps.Watermark, deps.Served = w.watermark, w.served
+	shared, err := p.deps(top, kinds, log, models, appender)
+	if err != nil {
+		return err
+	}
+	shared.Watermark, shared.Served = w.watermark, w.served
 	snapshots, err := OpenSnapshots(cfg, p.Logger)
 	if err != nil {
 		return err
 	}
 	defer snapshots.Close()
-	deps.Snapshots = &restoring{snapshots: snapshots}
-	consumer, err := p.newConsumer(options, facts.Name)
+	shared.Snapshots = &restoring{snapshots: snapshots}
+	consumer, err := p.newConsumer(options, kinds.topics())
 	if err != nil {
 		return err
 	}
 	p.consumer.Store(consumer)
-	return p.fold(ctx, w, consumer, deps, models)
+	return p.fold(ctx, w, consumer, kinds, shared, models)
 }
 
 // fold runs the lanes, and what watches beside them.
-func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consumer, deps pipeline.Deps, models *redisview.Client) error {
+func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consumer, kinds folded, shared pipeline.Deps, models *redisview.Client) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // lanes ask until the last one has ended
@@ -143,7 +143,11 @@ func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consu
 	background.Go(func() { keepChecking(watching, models, p.Config, fail) })
 	defer background.Wait()
 	defer stop()
-	err := consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) { p.lane(ctx, deps, source) })
+	err := consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) {
+		deps := shared
+		deps.Views = kinds.views(source.Assignment().Partition.Topic)
+		p.lane(ctx, deps, source)
+	})
 	var unsafe *redisview.UnsafeRedis
 	if errors.As(context.Cause(ctx), &unsafe) {
 		return unsafe
@@ -151,22 +155,67 @@ func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consu
 	return err
 }
 
-func (p *Processor) newConsumer(options kafkalog.Options, topic string) (*kafkalog.Consumer, error) {
+func (p *Processor) newConsumer(options kafkalog.Options, topics []string) (*kafkalog.Consumer, error) {
 	cfg := &p.Config.Processor
 	return kafkalog.NewConsumer(kafkalog.ConsumerOptions{
-		Options: options, Group: p.Config.Kafka.TopicPrefix + cfg.Group, Topics: []string{topic},
+		Options: options, Group: p.Config.Kafka.TopicPrefix + cfg.Group, Topics: topics,
 		SessionTimeout: cfg.SessionTimeout, RebalanceTimeout: cfg.RebalanceTimeout,
 		QueueBytes: int64(cfg.QueueBytes), QueueRecords: cfg.Batch.CatchupEvents,
 	})
 }
 
-// deps is what the lanes share.
-func (p *Processor) deps(top topology.Topology, facts topology.Topic, log *kafkalog.Log, models *redisview.Client, appender *kafkalog.Appender) (pipeline.Deps, error) {
-	cfg := &p.Config.Processor
-	set, err := view.NewSet(cfg.Views)
-	if err != nil {
-		return pipeline.Deps{}, &config.Error{Key: "processor.views", Problem: err.Error()}
+// folded is the kinds of subjects that a processor folds, each with its topic and read models.
+type folded []struct {
+	topic topology.Topic
+	views view.Set
+}
+
+// kinds are subscribers and, unless processor.views leaves them out, devices.
+func (p *Processor) kinds(top topology.Topology) (folded, error) {
+	abouts := []event.SubjectKind{event.Subscribers}
+	if p.Config.Processor.FoldsDevices() {
+		abouts = append(abouts, event.Devices)
 	}
+	list := make(folded, len(abouts))
+	for i, about := range abouts {
+		var err error
+		if list[i].topic, err = factsTopic(top, about); err != nil {
+			return nil, err
+		}
+		if list[i].views, err = view.SetFor(about, p.Config.Processor.Views); err != nil {
+			return nil, &config.Error{Key: "processor.views", Problem: err.Error()}
+		}
+	}
+	return list, nil
+}
+
+func (f folded) topics() []string {
+	var names []string
+	for _, k := range f {
+		names = append(names, k.topic.Name)
+	}
+	return names
+}
+
+func (f folded) views(topic string) view.Set {
+	for _, k := range f {
+		if k.topic.Name == topic {
+			return k.views
+		}
+	}
+	return view.Set{} // of no topic that we asked for
+}
+
+func (f folded) partitions() (n int) {
+	for _, k := range f {
+		n += int(k.topic.Partitions)
+	}
+	return n
+}
+
+// deps is what all lanes share; each topic has views of its own.
+func (p *Processor) deps(top topology.Topology, kinds folded, log *kafkalog.Log, models *redisview.Client, appender *kafkalog.Appender) (pipeline.Deps, error) {
+	cfg := &p.Config.Processor
 	decode, err := newDecode(p.Config)
 	if err != nil {
 		return pipeline.Deps{}, err
@@ -177,13 +226,12 @@ func (p *Processor) deps(top topology.Topology, facts topology.Topic, log *kafka
 	}
 	return pipeline.Deps{
 		Log: log, Models: models, Generations: models, DeadLetters: kafkalog.DeadLetters(appender, letters.Name), Decode: decode,
-		NewSubject: func(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) },
-		Direct:     func(p event.Partition) pipeline.Source { return log.Direct(p) },
-		Views:      set, Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
+		NewSubject: view.NewSubject, Direct: func(p event.Partition) pipeline.Source { return log.Direct(p) },
+		Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
 		Limits: pipeline.Limits{
 			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
 			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,
-			Tick: cfg.Tick, CacheBytes: int(cfg.CacheBytes) / int(facts.Partitions), Panics: cfg.PanicsPerMinute,
+			Tick: cfg.Tick, CacheBytes: int(cfg.CacheBytes) / kinds.partitions(), Panics: cfg.PanicsPerMinute,
 		},
 	}, nil
 }

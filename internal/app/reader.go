@@ -5,6 +5,7 @@ import (
 
 	"switchboard/config"
 	"switchboard/internal/console"
+	"switchboard/internal/event"
 	"switchboard/internal/intake"
 )
 
@@ -14,7 +15,7 @@ func OpenConsole(ctx context.Context, cfg *config.Config) (c *console.Console, c
 	if err != nil {
 		return nil, nil, err
 	}
-	reports, err := reportsTopic(top)
+	reports, err := factsTopic(top, event.Subscribers)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -36,7 +36,7 @@ func OpenSnapshots(cfg *config.Config, logger *slog.Logger) (*Snapshots, error) 
 	if s.target, err = snapshotsTopic(top); err != nil {
 		return nil, err
 	}
-	if s.views, err = view.NewSet(cfg.Processor.Views); err != nil {
+	if s.views, err = view.SetFor(event.Subscribers, cfg.Processor.Views); err != nil {
 		return nil, &config.Error{Key: "processor.views", Problem: err.Error()}
 	}
 	if s.decode, err = newDecode(cfg); err != nil {

@@ -100,7 +100,7 @@ func (s *Snapshotter) Run(ctx context.Context) error {
 // lane is what runs in the goroutine of each partition, and the topics that are folded.
 func (s *Snapshotter) lane(ctx context.Context, top topology.Topology, log *kafkalog.Log, appender *kafkalog.Appender) (func(context.Context, *kafkalog.Partition), []string, error) {
 	cfg := s.Config
-	set, err := view.NewSet(cfg.Processor.Views)
+	set, err := view.SetFor(event.Subscribers, cfg.Processor.Views)
 	if err != nil {
 		return nil, nil, &config.Error{Key: "processor.views", Problem: err.Error()}
 	}
@@ -131,7 +131,7 @@ func (s *Snapshotter) lane(ctx context.Context, top topology.Topology, log *kafk
 		defer s.leave(of, stats)
 		snapshot.NewLane(snapshot.Deps{
 			Log: log, Source: snapshotSource{log, at}, Append: snapshotAppend(appender, at), Decode: decode,
-			NewSubject: func(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) },
+			NewSubject: view.NewSubject,
 			Views:      set, Limits: s.limits(retention[of.Topic]), Now: time.Now, Turn: turn, Logger: s.Logger,
 			Final: func() (context.Context, bool) { return s.ending(ctx) },
 		}, of, source, source, stats).Run(laneCtx)

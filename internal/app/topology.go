@@ -22,13 +22,23 @@ func LoadTopology(cfg *config.Config) (topology.Topology, error) {
 	return t.WithPrefix(cfg.Kafka.TopicPrefix), nil
 }
 
-// reportsTopic is the topic of the facts about calls and texts.
-func reportsTopic(t topology.Topology) (topology.Topic, error) {
-	topic, ok := t.FactsOf((&event.CallReported{}).Type())
-	if !ok {
-		return topology.Topic{}, fmt.Errorf("topology: no facts topic carries %s", (&event.CallReported{}).Type())
+// factsTopic is the topic of the facts about a kind of subjects.
+func factsTopic(t topology.Topology, about event.SubjectKind) (topology.Topic, error) {
+	var found topology.Topic
+	for _, e := range event.Types() {
+		if e.About() != about {
+			continue
+		}
+		topic, ok := t.FactsOf(e.Type())
+		if !ok {
+			return topic, fmt.Errorf("topology: no facts topic carries %s", e.Type())
+		}
+		if found.Name != "" && found.Name != topic.Name {
+			return topic, fmt.Errorf("topology: facts about %s are in %s and in %s: want one topic", about, found.Name, topic.Name)
+		}
+		found = topic
 	}
-	return topic, nil
+	return found, nil
 }
 
 // lettersTopic is the topic of the dead letters.

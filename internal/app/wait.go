@@ -11,9 +11,9 @@ import (
 	"switchboard/internal/view"
 )
 
-// WaitFor waits until the read models hold everything that a token covers. After the time given the error names the
+// WaitFor waits until the read models hold everything that a token of facts about such subjects covers. After the time given the error names the
 // partitions that lag.
-func WaitFor(ctx context.Context, cfg *config.Config, token event.Token, wait time.Duration) error {
+func WaitFor(ctx context.Context, cfg *config.Config, about event.SubjectKind, token event.Token, wait time.Duration) error {
 	if len(token.Next) == 0 {
 		return nil
 	}
@@ -21,7 +21,7 @@ func WaitFor(ctx context.Context, cfg *config.Config, token event.Token, wait ti
 	if err != nil {
 		return err
 	}
-	reports, err := reportsTopic(top)
+	topic, err := factsTopic(top, about)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func WaitFor(ctx context.Context, cfg *config.Config, token event.Token, wait ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	lags, err := models.Reader(reports.Name, reports.Partitions).Wait(ctx, token)
+	lags, err := models.Reader(topic.Name, topic.Partitions).Wait(ctx, token)
 	if err != nil {
 		return err
 	}

@@ -24,10 +24,23 @@ var facts = []record{
 	{"CallReported", func() landing { return new(callReported) }, writeCallReported},
 	{"TextReported", func() landing { return new(textReported) }, writeTextReported},
 	{"CallReportAmended", func() landing { return new(callReportAmended) }, writeCallReportAmended},
+	{"DeviceConnected", func() landing { return new(deviceConnected) }, writeDeviceConnected},
+	{"DeviceRenamed", func() landing { return new(deviceRenamed) }, writeDeviceRenamed},
+	{"DeviceLinked", func() landing { return new(deviceLinked) }, writeDeviceLinked},
+	{"DeviceUnlinked", func() landing { return new(deviceUnlinked) }, writeDeviceUnlinked},
+	{"DeviceDisconnected", func() landing { return new(deviceDisconnected) }, writeDeviceDisconnected},
 }
 
-// submitted is the record that is no fact yet.
-const submitted = "ReportSubmitted"
+// The records that are no facts yet.
+const (
+	submitted       = "ReportSubmitted"
+	deviceSubmitted = "DeviceEventSubmitted"
+)
+
+// records is every record that can be written and read.
+func records() []record {
+	return append(facts[:len(facts):len(facts)], record{name: submitted}, record{name: deviceSubmitted})
+}
 
 const (
 	singleObject0, singleObject1 = 0xC3, 0x01
@@ -44,7 +57,7 @@ const (
 	BadFrame      Class = "bad_frame"       // no frame that we know
 	BadAvro       Class = "bad_avro"        // the body does not fit the schema that the frame names
 	UnknownSchema Class = "unknown_schema"  // the frame names a schema that is not known, or does not fit here
-	Unexpected    Class = "unexpected_type" // a record of ours that does not belong here: no fact, or no report
+	Unexpected    Class = "unexpected_type" // a record of ours that does not belong here: no fact, or not the incoming record that is wanted
 )
 
 // Error is the verdict on a value. It is deterministic: the same bytes get it again. Reason holds

@@ -78,7 +78,7 @@ func TestStructsFitTheSchemas(t *testing.T) {
 				}
 				if node.Type == "enum" {
 					enums[node.Name] = node.Symbols
-					if enum := submittedEnums[f.Name]; typ.Kind() == reflect.String && enum != nil {
+					if enum := enumsOf(v)[f.Name]; typ.Kind() == reflect.String && enum != nil {
 						typ = enum
 					}
 					if got := symbolsOf(typ); !slices.Equal(got, node.Symbols) {
@@ -325,7 +325,8 @@ func TestBadValues(t *testing.T) {
 // A registry that does not answer condemns nothing, and is asked again; one that answers is asked once.
 func TestRegistryThatFails(t *testing.T) {
 	down, asked := errors.New("connection refused"), 0
-	enc, err := NewEncoder(SchemaIDs{"CallReported": 7, "TextReported": 8, "CallReportAmended": 9, "ReportSubmitted": 10})
+	enc, err := NewEncoder(SchemaIDs{"CallReported": 7, "TextReported": 8, "CallReportAmended": 9, "ReportSubmitted": 10,
+		"DeviceConnected": 11, "DeviceRenamed": 12, "DeviceLinked": 13, "DeviceUnlinked": 14, "DeviceDisconnected": 15, "DeviceEventSubmitted": 16})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,12 +38,13 @@ type Decoder struct {
 // current is what values of one record are read as.
 type current struct {
 	schema *avro.Schema
-	land   *sync.Pool // of landing; nil for the record that is no fact
+	land   *sync.Pool // of landing; nil for a record that is no fact
 }
 
 // reading is how values of one writer's schema are read.
 type reading struct {
 	writer  string       // for people: CallReported v1, or schema 7
+	record  string       // ours that it is read as
 	schema  *avro.Schema // the writer's, resolved to the current one
 	land    *sync.Pool
 	refused *Error // the schema is known, and no use
@@ -53,7 +54,7 @@ type reading struct {
 func NewDecoder(byID SchemaByID) (*Decoder, error) {
 	d := &Decoder{byFingerprint: map[uint64]*reading{}, current: map[string]current{}, schemaByID: byID}
 	d.byID.Store(&map[uint32]*reading{})
-	for _, r := range append(facts[:len(facts):len(facts)], record{name: submitted}) {
+	for _, r := range records() {
 		s, ok := schemas.Current(r.name)
 		if !ok {
 			return nil, fmt.Errorf("avrowire: no schema of %s", r.name)
@@ -95,7 +96,7 @@ func (d *Decoder) resolve(name, record string, writer *avro.Schema) (*reading, e
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read as %s: %w", name, record, err)
 	}
-	return &reading{writer: name, schema: schema, land: c.land}, nil
+	return &reading{writer: name, record: record, schema: schema, land: c.land}, nil
 }
 
 // Decode reads the value of a fact. What can never be decoded gets an *Error; any other error
@@ -121,18 +122,23 @@ func (d *Decoder) Decode(value []byte) (event.Event, error) {
 
 // DecodeSubmitted reads the value of a submitted report; its errors are those of Decode.
 func (d *Decoder) DecodeSubmitted(value []byte) (*event.Submitted, error) {
-	r, body, err := d.open(value)
-	if err != nil {
-		return nil, err
-	}
-	if r.land != nil {
-		return nil, &Error{Unexpected, r.writer + " is no submitted report"}
-	}
 	s := new(event.Submitted)
-	if err := r.read(body, s); err != nil {
+	if err := d.incoming(value, submitted, "report", s); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// incoming reads the value of a record that is no fact yet; what names it in the error.
+func (d *Decoder) incoming(value []byte, record, what string, into any) error {
+	r, body, err := d.open(value)
+	if err != nil {
+		return err
+	}
+	if r.record != record {
+		return &Error{Unexpected, r.writer + " is no submitted " + what}
+	}
+	return r.read(body, into)
 }
 
 // open reads the frame.

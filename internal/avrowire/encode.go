@@ -14,7 +14,7 @@ import (
 // SchemaIDs are the ids that a schema registry gave to our current schemas, by record.
 type SchemaIDs map[string]uint32
 
-// Encoder writes facts and submitted reports in the current version of their schema. It is safe
+// Encoder writes facts and what is submitted in the current version of their schema. It is safe
 // for concurrent use.
 type Encoder struct {
 	targets map[string]target
@@ -31,10 +31,9 @@ type target struct {
 // NewEncoder makes an Encoder. With ids it writes Confluent's frame, without single objects.
 // It fails when ids lack a record.
 func NewEncoder(ids SchemaIDs) (*Encoder, error) {
-	e := &Encoder{targets: make(map[string]target, len(facts)+1)}
+	e := &Encoder{targets: make(map[string]target, len(facts)+2)}
 	e.scratch.New = func() any { return &natives{fields: make(map[string]any, 48)} }
-	all := append(facts[:len(facts):len(facts)], record{name: submitted})
-	for _, r := range all {
+	for _, r := range records() {
 		s, ok := schemas.Current(r.name)
 		if !ok {
 			return nil, fmt.Errorf("avrowire: no schema of %s", r.name)
@@ -105,13 +104,14 @@ type boxKind int
 const (
 	textBox boxKind = iota
 	intBox
+	longBox
 	timeBox
 	forwardingBox
 	boxKinds
 )
 
 // boxTypes are the names of union branches, as goavro has them.
-var boxTypes = [boxKinds]string{"string", "int", "long.timestamp-millis", "switchboard.ForwardingKind"}
+var boxTypes = [boxKinds]string{"string", "int", "long", "long.timestamp-millis", "switchboard.ForwardingKind"}
 
 type boxes struct {
 	list []map[string]any

@@ -41,7 +41,7 @@ func symbolsOf(t reflect.Type) []string {
 	}
 }
 
-// Enums that are text in event.Submitted.
+// Enums that are text in event.Submitted and event.DeviceSubmitted.
 var submittedEnums = map[string]reflect.Type{
 	"kind":            reflect.TypeFor[event.Kind](),
 	"direction":       reflect.TypeFor[event.Direction](),
@@ -49,19 +49,35 @@ var submittedEnums = map[string]reflect.Type{
 	"forwarding_kind": reflect.TypeFor[event.ForwardingKind](),
 }
 
+var deviceEnums = map[string]reflect.Type{
+	"kind":              reflect.TypeFor[event.DeviceEventKind](),
+	"disconnect_reason": reflect.TypeFor[event.DisconnectReason](),
+}
+
+// enumsOf are the enums that a record has as text.
+func enumsOf(v any) map[string]reflect.Type {
+	switch v.(type) {
+	case *event.Submitted:
+		return submittedEnums
+	case *event.DeviceSubmitted:
+		return deviceEnums
+	}
+	return nil
+}
+
 var texts = []string{"+447700900123", "withheld", "x", "null", "Zoë 漢字 \U0001F4DE", "with\x00nul", strings.Repeat("long ", 60), "234-15-1234-56789"}
 
 // fill gives every field a value with the probability p, and leaves the others zero; a value may
 // be zero, too, where zero is not "not said".
 func fill(r *rand.Rand, p float64, into any) {
-	isSubmitted := reflect.TypeOf(into) == reflect.TypeFor[*event.Submitted]()
+	enums := enumsOf(into)
 	visit(reflect.ValueOf(into), func(name string, f reflect.Value) {
-		enum := submittedEnums[name]
-		required := isSubmitted && (name == "kind" || name == "direction" || name == "outcome")
+		enum := enums[name]
+		required := enum != nil && name != "forwarding_kind"
 		if !required && r.Float64() >= p {
 			return
 		}
-		if isSubmitted && enum != nil {
+		if enum != nil {
 			symbols := symbolsOf(enum)
 			f.SetString(symbols[r.IntN(len(symbols))])
 			return
@@ -82,11 +98,11 @@ func fill(r *rand.Rand, p float64, into any) {
 				f.Index(i).SetUint(uint64(r.Uint32() & 0xff))
 			}
 		case reflect.Pointer:
-			n := int32(randomInt(r, math.MinInt32, math.MaxInt32))
-			if r.IntN(3) == 0 {
-				n = 0
+			p := reflect.New(f.Type().Elem())
+			if r.IntN(3) > 0 {
+				p.Elem().SetInt(randomInt(r, math.MinInt32, math.MaxInt32))
 			}
-			f.Set(reflect.ValueOf(&n))
+			f.Set(p)
 		default:
 			panic("no generator for " + name + " " + f.Type().String())
 		}
@@ -114,14 +130,18 @@ func values(r *rand.Rand, p float64) []any {
 		fill(r, p, e)
 		list = append(list, e)
 	}
-	s := new(event.Submitted)
+	s, d := new(event.Submitted), new(event.DeviceSubmitted)
 	fill(r, p, s)
-	return append(list, s)
+	fill(r, p, d)
+	return append(list, s, d)
 }
 
 func nameOf(v any) string {
-	if e, ok := v.(event.Event); ok {
-		return e.Type()
+	switch v := v.(type) {
+	case event.Event:
+		return v.Type()
+	case *event.DeviceSubmitted:
+		return deviceSubmitted
 	}
 	return submitted
 }
@@ -142,13 +162,17 @@ func fieldsOf(v any, schema *avro.Schema) map[string]any {
 			if x != nil {
 				m[name] = *x
 			}
+		case *int64:
+			if x != nil {
+				m[name] = *x
+			}
 		default:
 			m[name] = x
 		}
 	})
 	for _, f := range schema.Root().Fields {
 		value := reflect.ValueOf(m[f.Name])
-		said := f.Name == "utc_offset_s" // a pointer tells 0 from not said
+		said := f.Name == "utc_offset_s" || f.Name == "session_seq" // a pointer tells 0 from not said
 		unknown := f.Name == "forwarding_kind" && nameOf(v) != submitted && m[f.Name] == "unknown"
 		if f.HasDefault && value.IsValid() && (value.IsZero() && !said || unknown) {
 			delete(m, f.Name)
@@ -158,15 +182,25 @@ func fieldsOf(v any, schema *avro.Schema) map[string]any {
 }
 
 func encode(e *Encoder, dst []byte, v any) ([]byte, error) {
-	if s, ok := v.(*event.Submitted); ok {
-		return e.EncodeSubmitted(dst, s)
+	switch v := v.(type) {
+	case *event.Submitted:
+		return e.EncodeSubmitted(dst, v)
+	case *event.DeviceSubmitted:
+		return e.EncodeDeviceSubmitted(dst, v)
 	}
 	return e.Encode(dst, v.(event.Event))
 }
 
 func decode(d *Decoder, name string, value []byte) (any, error) {
-	if name == submitted {
+	switch name {
+	case submitted:
 		s, err := d.DecodeSubmitted(value)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	case deviceSubmitted:
+		s, err := d.DecodeDeviceSubmitted(value)
 		if err != nil {
 			return nil, err
 		}

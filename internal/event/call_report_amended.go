@@ -16,4 +16,7 @@ type CallReportAmended struct {
 // Type is the short name of the event.
 func (*CallReportAmended) Type() string { return "CallReportAmended" }
 
+// About is Subscribers.
+func (*CallReportAmended) About() SubjectKind { return Subscribers }
+
 func (e *CallReportAmended) writeContent(c *content) { writeReport(c, &e.Report, &e.CallDetails, e) }

@@ -10,4 +10,7 @@ type CallReported struct {
 // Type is the short name of the event.
 func (*CallReported) Type() string { return "CallReported" }
 
+// About is Subscribers.
+func (*CallReported) About() SubjectKind { return Subscribers }
+
 func (e *CallReported) writeContent(c *content) { writeReport(c, &e.Report, &e.CallDetails, nil) }

@@ -19,6 +19,16 @@ func AppendContent(dst []byte, e Event) []byte {
 		e.writeContent(&c)
 	case *CallReportAmended:
 		e.writeContent(&c)
+	case *DeviceConnected:
+		e.writeContent(&c)
+	case *DeviceRenamed:
+		e.writeContent(&c)
+	case *DeviceLinked:
+		e.writeContent(&c)
+	case *DeviceUnlinked:
+		e.writeContent(&c)
+	case *DeviceDisconnected:
+		e.writeContent(&c)
 	default:
 		panic("event: no content of " + e.Type())
 	}

@@ -1,4 +1,4 @@
-// Package event holds the facts: what phones reported, as typed, immutable values, with the
+// Package event holds the facts: what phones reported and what happened to devices, as typed, immutable values, with the
 // identity that their content gives them. It is pure: no clock, chance, I/O or goroutine.
 //
 // A fact is never changed. Whoever learns better appends another fact that says so.
@@ -6,6 +6,19 @@ package event
 
 // Subject is the subscriber or device that a fact is about. It decides the partition.
 type Subject string
+
+// SubjectKind is a kind of subject. Everything kept about a subject depends on it: each kind has a topic and read models of its own.
+type SubjectKind uint8
+
+// The kinds of subjects.
+const (
+	Subscribers SubjectKind = 1 + iota
+	Devices
+)
+
+func (k SubjectKind) String() string {
+	return symbol([]string{"none", "subscribers", "devices"}, int(k))
+}
 
 // Withheld is the counterpart of a report whose other party hid its number. Like a missing
 // counterpart it is no contact: it is counted, and otherwise left out of what concerns contacts.
@@ -15,6 +28,8 @@ const Withheld = "withheld"
 type Event interface {
 	// Type is the short name of the event, also the name of its Avro record.
 	Type() string
+	// About is the kind of subject that the fact is about: one topic holds facts about one kind.
+	About() SubjectKind
 	// Envelope gives access to what all facts have in common.
 	Envelope() *Common
 	// writeContent appends the type's own content, in ascending order of names, merged with the
@@ -53,5 +68,10 @@ func Types() []Event {
 		&CallReported{},
 		&TextReported{},
 		&CallReportAmended{},
+		&DeviceConnected{},
+		&DeviceRenamed{},
+		&DeviceLinked{},
+		&DeviceUnlinked{},
+		&DeviceDisconnected{},
 	}
 }

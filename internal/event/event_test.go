@@ -23,6 +23,11 @@ func TestGoldenIDs(t *testing.T) {
 		Report: event.Report{Counterpart: event.Withheld, Direction: event.In, LatE7: -1, Repeat: 2},
 	}
 	amended := &event.CallReportAmended{Common: call.Common, Report: call.Report, CallDetails: call.CallDetails, Kind: event.Call, Amends: event.IDOf(call), Revision: 1}
+	connect := &event.DeviceConnected{
+		Common:      event.Common{Subject: "lamp", OccurredAt: 1_772_439_330_000, UTCOffsetS: 3600, Reason: "noise"},
+		Session:     event.Session{SessionID: "s-1", SessionSeq: 2},
+		Description: event.Description{ViaDeviceID: "gw", Transport: "zigbee", AddressHash: "h", Firmware: "2.4.1", Model: "LED1545G12", Manufacturer: "IKEA"},
+	}
 	for _, c := range []struct {
 		e           event.Event
 		content, id string
@@ -30,6 +35,11 @@ func TestGoldenIDs(t *testing.T) {
 		{call, `{"antenna_id":"702","counterpart":"+447700900002","direction":"out","duration_s":860,"occurred_at":1325376864000,"outcome":"answered","subject":"+447700900001","type":"CallReported","utc_offset_s":3600}`, "a7360105-63ee-8a27-84d3-ae1de0a9a5d8"},
 		{text, `{"counterpart":"withheld","direction":"in","lat_e7":-1,"occurred_at":-1,"repeat":2,"subject":"tél \"7\"\n","type":"TextReported","zone_unknown":true}`, "8c000945-871d-8f27-b780-6cc095865b81"},
 		{amended, `{"amends":"ID","antenna_id":"702","counterpart":"+447700900002","direction":"out","duration_s":860,"kind":"call","occurred_at":1325376864000,"outcome":"answered","revision":1,"subject":"+447700900001","type":"CallReportAmended","utc_offset_s":3600}`, "f1220844-69d6-895f-8042-ac3ed8098091"},
+		{connect, `{"address_hash":"h","firmware":"2.4.1","manufacturer":"IKEA","model":"LED1545G12","occurred_at":1772439330000,"session_id":"s-1","session_seq":2,"subject":"lamp","transport":"zigbee","type":"DeviceConnected","utc_offset_s":3600,"via_device_id":"gw"}`, "cf0d437b-60be-8506-8a48-d4fa14ecdb0e"},
+		{&event.DeviceDisconnected{Common: connect.Common, Session: connect.Session, DisconnectReason: event.ConnectionLost, InitiatedByClient: true}, `{"disconnect_reason":"connection_lost","initiated_by_client":true,"occurred_at":1772439330000,"session_id":"s-1","session_seq":2,"subject":"lamp","type":"DeviceDisconnected","utc_offset_s":3600}`, "6603fd74-0bce-8e70-bcd2-dc09e988c3bc"},
+		{&event.DeviceRenamed{Common: connect.Common, Rename: event.Rename{OldName: "a", NewName: "b", RenamedBy: "c"}}, `{"new_name":"b","occurred_at":1772439330000,"old_name":"a","renamed_by":"c","subject":"lamp","type":"DeviceRenamed","utc_offset_s":3600}`, "485dcacd-3f70-84ff-aca8-bd496803dd6e"},
+		{&event.DeviceLinked{Common: connect.Common, Link: event.Link{OtherDeviceID: "x", LinkKind: "radio"}}, `{"link_kind":"radio","occurred_at":1772439330000,"other_device_id":"x","subject":"lamp","type":"DeviceLinked","utc_offset_s":3600}`, "71684b95-e51a-8e8a-83b6-55f56ba69442"},
+		{&event.DeviceUnlinked{Common: connect.Common, Link: event.Link{OtherDeviceID: "x"}}, `{"occurred_at":1772439330000,"other_device_id":"x","subject":"lamp","type":"DeviceUnlinked","utc_offset_s":3600}`, "0a351396-7848-8d8e-8bdb-089b7d531f1c"},
 	} {
 		want := strings.ReplaceAll(strings.ReplaceAll(c.content, "\n", `\n`), "ID", event.IDOf(call).String())
 		want = strings.ReplaceAll(want, `l "7"`, `l \"7\"`)

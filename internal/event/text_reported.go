@@ -9,4 +9,7 @@ type TextReported struct {
 // Type is the short name of the event.
 func (*TextReported) Type() string { return "TextReported" }
 
+// About is Subscribers.
+func (*TextReported) About() SubjectKind { return Subscribers }
+
 func (e *TextReported) writeContent(c *content) { writeReport(c, &e.Report, nil, nil) }

@@ -49,6 +49,19 @@ func Validate(e Event) error {
 		v.check("amends", !e.Amends.IsZero(), "must name the original report")
 		v.check("revision", e.Revision >= 1, "must be >= 1")
 		v.check("duration_s", e.Kind != Text || e.DurationS == 0, "must be 0 for a text")
+	case *DeviceConnected:
+		v.session(&e.Session)
+		v.texts(named{"via_device_id", e.ViaDeviceID}, named{"transport", e.Transport}, named{"address_hash", e.AddressHash},
+			named{"firmware", e.Firmware}, named{"model", e.Model}, named{"manufacturer", e.Manufacturer})
+	case *DeviceDisconnected:
+		v.session(&e.Session)
+	case *DeviceRenamed:
+		v.check("new_name", e.NewName != "", "must not be empty")
+		v.texts(named{"old_name", e.OldName}, named{"new_name", e.NewName}, named{"renamed_by", e.RenamedBy})
+	case *DeviceLinked:
+		v.link(&e.Link)
+	case *DeviceUnlinked:
+		v.link(&e.Link)
 	default:
 		return fmt.Errorf("event: no rules for %T: add them to Validate", e)
 	}
@@ -86,4 +99,23 @@ func (v *validator) call(d *CallDetails) {
 	v.check("duration_s", d.DurationS >= 0 && d.DurationS <= MaxDurationS, badDuration)
 	v.check("ring_s", d.RingS >= 0, "must be >= 0")
 	v.text("forwarded_from", d.ForwardedFrom)
+}
+
+func (v *validator) session(s *Session) {
+	v.check("session_id", s.SessionID != "", "must not be empty")
+	v.text("session_id", s.SessionID)
+	v.check("session_seq", s.SessionSeq >= 0, "must be >= 0")
+}
+
+func (v *validator) link(l *Link) {
+	v.check("other_device_id", l.OtherDeviceID != "", "must not be empty")
+	v.texts(named{"other_device_id", l.OtherDeviceID}, named{"link_kind", l.LinkKind})
+}
+
+type named struct{ name, value string }
+
+func (v *validator) texts(list ...named) {
+	for _, f := range list {
+		v.text(f.name, f.value)
+	}
 }

@@ -193,8 +193,9 @@ func TestFoldSkipsWhatIsFolded(t *testing.T) {
 
 func TestEveryEventHasAFoldCase(t *testing.T) {
 	for _, e := range event.Types() {
-		if _, ok := fold.TouchOf(e); !ok {
-			t.Errorf("TouchOf has no case for %s", e.Type())
+		_, report := fold.TouchOf(e)
+		if device := fold.NewDevice(true).Fold(0, e); report != (e.About() == event.Subscribers) || device != (e.About() == event.Devices) {
+			t.Errorf("%s is about %s; folded as a report: %t, of a device: %t", e.Type(), e.About(), report, device)
 		}
 	}
 }

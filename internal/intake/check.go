@@ -39,10 +39,11 @@ func (e *Errors) textUpTo(field, s string, most int) {
 	}
 }
 
-func checkStart(ms int64, now time.Time, bad *Errors) {
-	bad.check("started_at", ms != 0, "is required")
-	bad.check("started_at", ms >= minMs, "must lie in the years 1 to 9999")
-	bad.check("started_at", ms <= now.Add(MaxAhead).UnixMilli(), "must not be more than 5 minutes in the future")
+// checkTime checks when it was; field is started_at or occurred_at.
+func checkTime(field string, ms int64, now time.Time, bad *Errors) {
+	bad.check(field, ms != 0, "is required")
+	bad.check(field, ms >= minMs, "must lie in the years 1 to 9999")
+	bad.check(field, ms <= now.Add(MaxAhead).UnixMilli(), "must not be more than 5 minutes in the future")
 }
 
 // checkCall checks what only calls have, and that a text has none of it.
@@ -105,8 +106,8 @@ func amendment(s *event.Submitted, bad *Errors) event.ID {
 	return id
 }
 
-// checkMeta checks what says how the report came here.
-func checkMeta(s *event.Submitted, bad *Errors) {
+// checkMeta checks what says how it came here.
+func checkMeta(s *event.Common, bad *Errors) {
 	bad.text("source", s.Source)
 	bad.text("reporter", s.Reporter)
 	bad.text("native_id", s.NativeID)

@@ -12,7 +12,7 @@ import (
 
 // FileOptions say how a file is to be read.
 type FileOptions struct {
-	Format     string // bandicoot, cdr or ndjson
+	Format     string // bandicoot, cdr, ndjson or device-ndjson
 	Subscriber string // bandicoot: whose file it is
 	Region     string // how national numbers are read; "" leaves it to the Intake
 
@@ -57,7 +57,8 @@ type Reader struct {
 	in     *Intake
 	source source
 	lines  *lineReader
-	rows   rowReader
+	rows   factReader
+	about  event.SubjectKind
 	from   string // the source of the facts
 	rename map[string]string
 	// Rows that are alike are several reports only in files of rows; a report in JSON says repeat itself.
@@ -68,9 +69,38 @@ type Reader struct {
 	position    atomic.Int64
 }
 
-// rowReader reads the next row: its reports, or the reject of it. Other errors end the file.
+// factReader reads the facts of the next row: all of them, or the reject of the row. Other errors end the file.
+type factReader interface {
+	next() (facts []event.Event, line int, err error)
+}
+
+// rowReader reads the reports of the next row, or the reject of it. Other errors end the file.
 type rowReader interface {
 	next() (reports []event.Submitted, line int, err error)
+}
+
+// reportRows makes facts of reports: of all reports of a row, or of none.
+type reportRows struct {
+	r       *Reader
+	reports rowReader
+	facts   []event.Event
+}
+
+func (rows *reportRows) next() ([]event.Event, int, error) {
+	reports, line, err := rows.reports.next()
+	if err != nil {
+		return nil, line, err
+	}
+	rows.facts = rows.facts[:0]
+	for _, s := range reports {
+		s.Source = rows.r.from
+		e, err := rows.r.in.Accept(s)
+		if err != nil {
+			return nil, line, badRow(rows.r.reason(err))
+		}
+		rows.facts = append(rows.facts, e)
+	}
+	return rows.facts, line, nil
 }
 
 // rowError says what is wrong with one row.
@@ -95,8 +125,15 @@ func (in *Intake) Open(path string, o FileOptions) (*Reader, error) {
 		open = openCDR
 	case "ndjson":
 		open = openNDJSON
+	case "device-ndjson":
+		if err := o.onlyJSON("each event says device, zone and time itself"); err != nil {
+			return nil, err
+		}
+		if o.Region != "" {
+			return nil, badOption("format device-ndjson: there are no numbers to be read, so that no region is taken")
+		}
 	default:
-		return nil, badOption("format: want bandicoot, cdr or ndjson, have %q", o.Format)
+		return nil, badOption("format: want bandicoot, cdr, ndjson or device-ndjson, have %q", o.Format)
 	}
 	src, err := openSource(path, o.TempDir)
 	if err != nil {
@@ -104,22 +141,28 @@ func (in *Intake) Open(path string, o FileOptions) (*Reader, error) {
 	}
 	r := &Reader{
 		name: path, in: in, source: src, lines: newLineReader(src.reader()),
-		from: "import:" + src.digest, findRepeats: o.Format != "ndjson",
+		from: "import:" + src.digest, about: event.Subscribers, findRepeats: open != nil && o.Format != "ndjson",
 	}
 	if path == "-" {
 		r.name = "stdin"
 	}
-	if r.rows, err = open(r, o); err != nil {
+	if open == nil {
+		r.rows, r.about = &deviceRows{r}, event.Devices
+		return r, nil
+	}
+	reports, err := open(r, o)
+	if err != nil {
 		_ = src.Close()
 		return nil, err
 	}
+	r.rows = &reportRows{r: r, reports: reports}
 	return r, nil
 }
 
 // Next gives the next fact, or the next row that is none, or io.EOF behind the last.
 func (r *Reader) Next() (event.Event, *Reject, error) {
 	for len(r.pending) == 0 {
-		reports, line, err := r.rows.next()
+		facts, line, err := r.rows.next()
 		r.position.Store(r.lines.offset)
 		var bad *rowError
 		if err != nil && !errors.As(err, &bad) {
@@ -129,36 +172,19 @@ func (r *Reader) Next() (event.Event, *Reject, error) {
 			return nil, nil, err
 		}
 		r.stats.Rows++
-		if bad == nil {
-			bad = r.accept(reports)
-		}
 		if bad != nil {
 			r.stats.Rejected++
 			return nil, &Reject{File: r.name, Line: line, Reason: bad.reason}, nil
 		}
+		for _, e := range facts {
+			r.see(e)
+		}
+		r.pending = facts
 	}
 	e := r.pending[0]
 	r.pending = r.pending[1:]
 	r.stats.Events++
 	return e, nil, nil
-}
-
-// accept makes facts of all reports of a row, or of none.
-func (r *Reader) accept(reports []event.Submitted) *rowError {
-	r.pending = r.pending[:0]
-	for _, s := range reports {
-		s.Source = r.from
-		e, err := r.in.Accept(s)
-		if err != nil {
-			r.pending = r.pending[:0]
-			return &rowError{r.reason(err)}
-		}
-		r.pending = append(r.pending, e)
-	}
-	for _, e := range r.pending {
-		r.see(e)
-	}
-	return nil
 }
 
 // reason names the column of the first problem instead of our field.
@@ -203,6 +229,17 @@ func setRepeat(e event.Event, n int32) {
 	e.Envelope().ID = event.IDOf(e)
 }
 
+// onlyJSON refuses the options of other formats.
+func (o *FileOptions) onlyJSON(why string) error {
+	if o.Subscriber != "" || o.Zone != "" || o.UTCOffsetS != nil || len(o.Map) > 0 || o.TimeLayout != "" || o.Sides != "" {
+		return badOption("format %s: %s; no option for them is taken", o.Format, why)
+	}
+	return nil
+}
+
+// About is the kind of subjects that the facts are about.
+func (r *Reader) About() event.SubjectKind { return r.about }
+
 // Position is how many bytes were read; it may be asked for by another goroutine, as Size.
 func (r *Reader) Position() int64 { return r.position.Load() }
 
@@ -225,8 +262,8 @@ type ndjson struct {
 }
 
 func openNDJSON(r *Reader, o FileOptions) (rowReader, error) {
-	if o.Subscriber != "" || o.Zone != "" || o.UTCOffsetS != nil || len(o.Map) > 0 || o.TimeLayout != "" || o.Sides != "" {
-		return nil, badOption("format ndjson: each report says subscriber, zone and time itself; no option for them is taken")
+	if err := o.onlyJSON("each report says subscriber, zone and time itself"); err != nil {
+		return nil, err
 	}
 	return &ndjson{lines: r.lines, region: o.Region}, nil
 }

@@ -266,7 +266,7 @@ func TestTimeLayouts(t *testing.T) {
 			continue
 		}
 		var bad Errors
-		offset, unknown := in.offset(&s, &bad)
+		offset, unknown := in.offset(s.StartedAt, "started_at", s.UTCOffsetS, s.Zone, &bad)
 		got := fmt.Sprint(offset)
 		if unknown {
 			got = "?"
@@ -286,7 +286,7 @@ func TestOpenRefuses(t *testing.T) {
 		o    FileOptions
 		want string
 	}{
-		{"", FileOptions{Format: "xlsx"}, `format: want bandicoot, cdr or ndjson, have "xlsx"`},
+		{"", FileOptions{Format: "xlsx"}, `format: want bandicoot, cdr, ndjson or device-ndjson, have "xlsx"`},
 		{"", FileOptions{Format: "bandicoot"}, "subscriber: is required for format bandicoot, whose files do not name it"},
 		{"", FileOptions{Format: "bandicoot", Subscriber: "A"}, "the file is empty: want a header with the names of the columns"},
 		{"a,b\n", FileOptions{Format: "bandicoot", Subscriber: "A"}, `line 1: the header has no column "interaction", "direction", "correspondent_id", "datetime", "call_duration"`},

@@ -78,6 +78,11 @@ func (in *Intake) Accept(s event.Submitted) (event.Event, error) {
 	default:
 		e = &event.CallReported{Common: c, Report: r, CallDetails: d}
 	}
+	return finish(e)
+}
+
+// finish gives a fact its id, if it is one that everybody may rely on.
+func finish(e event.Event) (event.Event, error) {
 	if err := event.Validate(e); err != nil {
 		var field *event.FieldError
 		if errors.As(err, &field) {
@@ -96,7 +101,7 @@ func (in *Intake) common(s *event.Submitted, now time.Time, bad *Errors) event.C
 	bad.check("kind", s.Kind == "" || known && kind != event.KindUnknown, "must be call or text")
 	bad.check("subscriber", strings.TrimSpace(s.Subscriber) != "", "is required")
 	bad.text("subscriber", s.Subscriber)
-	checkStart(s.StartedAt, now, bad)
+	checkTime("started_at", s.StartedAt, now, bad)
 	s.Region = strings.ToUpper(s.Region)
 	if s.Region != "" && !knownRegion(s.Region) {
 		bad.add("region", "must be an ISO 3166-1 alpha-2 code with a numbering plan")
@@ -108,14 +113,15 @@ func (in *Intake) common(s *event.Submitted, now time.Time, bad *Errors) event.C
 		s.Region = subject.dialRegion()
 	}
 	s.Region = first(s.Region, in.region)
-	offset, unknown := in.offset(s, bad)
-	checkMeta(s, bad)
-	return event.Common{
+	offset, unknown := in.offset(s.StartedAt, "started_at", s.UTCOffsetS, s.Zone, bad)
+	c := event.Common{
 		Subject: event.Subject(subject.ID), OccurredAt: s.StartedAt, UTCOffsetS: offset, ZoneUnknown: unknown,
 		RecordedAt: now.UnixMilli(), Source: s.Source, Reporter: s.Reporter, NativeID: s.NativeID,
 		Batch: s.Batch, Attempt: s.Attempt, Actor: s.Actor, Reason: s.Reason,
 		CorrelationID: s.CorrelationID, CausationID: s.CausationID,
 	}
+	checkMeta(&c, bad)
+	return c
 }
 
 // report reads what calls and texts share, and the call's details; s.Region is the resolved one.

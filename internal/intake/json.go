@@ -15,15 +15,36 @@ import (
 // MaxItemBytes is the largest report that is read, in bytes of its encoding.
 const MaxItemBytes = 64 << 10
 
-// DecodeJSON reads one report. It is strict: UTF-8 only, no unknown field, none twice, whole
+// DecodeJSON reads one report. Like everything that reads JSON here it is strict: UTF-8 only, no unknown field, none twice, whole
 // numbers without fraction or exponent, no half surrogate. null is the same as a field left out.
 // started_at and answered_at are Unix milliseconds or RFC 3339. The error is an Errors; the text
 // of it quotes nothing but the name of an unknown field.
 //
 // encoding/json takes duplicate names, invalid UTF-8 and names in another case; its successor
 // does not, but is an experiment in Go 1.26.
-func DecodeJSON(data []byte) (event.Submitted, error) {
-	var s event.Submitted
+func DecodeJSON(data []byte) (event.Submitted, error) { return decodeJSON(&reportShape, data) }
+
+// shape is the fields of what comes in as T.
+type shape[T any] struct {
+	fields []field[T]
+	byName map[string]int
+	// zone is where the offset is kept, and the zone that was named, so that an instant can say the offset where nothing else does.
+	zone func(*T) (offset **int32, zone string)
+}
+
+func newShape[T any](zone func(*T) (**int32, string), fields []field[T]) shape[T] {
+	if len(fields) > 64 {
+		panic("intake: readObject counts fields in 64 bits")
+	}
+	s := shape[T]{fields: fields, byName: make(map[string]int, len(fields)), zone: zone}
+	for n, f := range fields {
+		s.byName[f.name] = n
+	}
+	return s
+}
+
+func decodeJSON[T any](shape *shape[T], data []byte) (T, error) {
+	var s, none T
 	if len(data) > MaxItemBytes {
 		return s, problem("", fmt.Sprintf("must be at most %d bytes", MaxItemBytes))
 	}
@@ -38,9 +59,9 @@ func DecodeJSON(data []byte) (event.Submitted, error) {
 		return s, problem("", "must be a JSON object")
 	}
 	var bad Errors
-	d.object(&s, &bad)
+	readObject(&d, shape, &s, &bad)
 	if len(bad) > 0 {
-		return event.Submitted{}, bad
+		return none, bad
 	}
 	return s, nil
 }
@@ -58,9 +79,9 @@ func where(data []byte) string {
 // decoder walks over text that is known to be valid JSON.
 type decoder struct{ rest []byte }
 
-func (d *decoder) object(s *event.Submitted, bad *Errors) {
+func readObject[T any](d *decoder, shape *shape[T], s *T, bad *Errors) {
 	d.rest = d.rest[1:]
-	var seen [len(fields)]bool
+	var seen uint64 // a bit for each field
 	var implied *int32
 	for d.next() != '}' {
 		if d.rest[0] == ',' {
@@ -72,25 +93,25 @@ func (d *decoder) object(s *event.Submitted, bad *Errors) {
 		d.rest = d.rest[1:] // the colon
 		d.next()
 		value := d.value()
-		n, known := fieldByName[name]
+		n, known := shape.byName[name]
 		switch {
 		case !ok:
 			bad.add("", "has a field name with half a surrogate pair")
 		case !known:
 			bad.add(shown(name), "unknown field")
-		case seen[n]:
+		case seen&(1<<n) != 0:
 			bad.add(name, "is given twice")
 		case value[0] != 'n':
-			if text := fields[n].read(s, value, &implied); text != "" {
+			if text := shape.fields[n].read(s, value, &implied); text != "" {
 				bad.add(name, text)
 			}
 		}
 		if known {
-			seen[n] = true
+			seen |= 1 << n
 		}
 	}
-	if s.UTCOffsetS == nil && s.Zone == "" {
-		s.UTCOffsetS = implied
+	if offset, zone := shape.zone(s); *offset == nil && zone == "" {
+		*offset = implied
 	}
 }
 

@@ -8,63 +8,58 @@ import (
 	"switchboard/internal/event"
 )
 
-// field reads the JSON value of one field of a report; the answer is the problem, "" for none.
-type field struct {
+// field reads the JSON value of one field of a T; the answer is the problem, "" for none.
+type field[T any] struct {
 	name string
-	read func(s *event.Submitted, value []byte, implied **int32) string
+	read func(s *T, value []byte, implied **int32) string
 }
 
-// fields are the names of event.Submitted, one line each; a test holds them equal.
-var fields = [...]field{
-	{"kind", text(func(s *event.Submitted) *string { return &s.Kind })},
-	{"subscriber", text(func(s *event.Submitted) *string { return &s.Subscriber })},
-	{"direction", text(func(s *event.Submitted) *string { return &s.Direction })},
-	{"started_at", startedAt},
-	{"region", text(func(s *event.Submitted) *string { return &s.Region })},
-	{"counterpart", text(func(s *event.Submitted) *string { return &s.Counterpart })},
-	{"withheld", withheld},
-	{"outcome", text(func(s *event.Submitted) *string { return &s.Outcome })},
-	{"duration_s", number(func(s *event.Submitted) *int32 { return &s.DurationS })},
-	{"ring_s", number(func(s *event.Submitted) *int32 { return &s.RingS })},
-	{"utc_offset_s", number(func(s *event.Submitted) *int32 { s.UTCOffsetS = new(int32); return s.UTCOffsetS })},
-	{"zone", text(func(s *event.Submitted) *string { return &s.Zone })},
-	{"answered_at", answeredAt},
-	{"forwarded_from", text(func(s *event.Submitted) *string { return &s.ForwardedFrom })},
-	{"forwarding_kind", text(func(s *event.Submitted) *string { return &s.ForwardingKind })},
-	{"tac", text(func(s *event.Submitted) *string { return &s.TAC })},
-	{"handset", text(func(s *event.Submitted) *string { return &s.Handset })},
-	{"sim", text(func(s *event.Submitted) *string { return &s.SIM })},
-	{"cell", text(func(s *event.Submitted) *string { return &s.Cell })},
-	{"antenna_id", text(func(s *event.Submitted) *string { return &s.AntennaID })},
-	{"lat_e7", number(func(s *event.Submitted) *int32 { return &s.LatE7 })},
-	{"lon_e7", number(func(s *event.Submitted) *int32 { return &s.LonE7 })},
-	{"geohash", text(func(s *event.Submitted) *string { return &s.Geohash })},
-	{"repeat", number(func(s *event.Submitted) *int32 { return &s.Repeat })},
-	{"amends", text(func(s *event.Submitted) *string { return &s.Amends })},
-	{"revision", number(func(s *event.Submitted) *int32 { return &s.Revision })},
-	{"source", text(func(s *event.Submitted) *string { return &s.Source })},
-	{"reporter", text(func(s *event.Submitted) *string { return &s.Reporter })},
-	{"native_id", text(func(s *event.Submitted) *string { return &s.NativeID })},
-	{"batch", text(func(s *event.Submitted) *string { return &s.Batch })},
-	{"attempt", number(func(s *event.Submitted) *int32 { return &s.Attempt })},
-	{"actor", text(func(s *event.Submitted) *string { return &s.Actor })},
-	{"reason", text(func(s *event.Submitted) *string { return &s.Reason })},
-	{"correlation_id", text(func(s *event.Submitted) *string { return &s.CorrelationID })},
-	{"causation_id", text(func(s *event.Submitted) *string { return &s.CausationID })},
-}
-
-var fieldByName = func() map[string]int {
-	m := make(map[string]int, len(fields))
-	for n, f := range fields {
-		m[f.name] = n
-	}
-	return m
-}()
+// reportShape is the names of event.Submitted, one line each; a test holds them equal.
+var reportShape = newShape(
+	func(s *event.Submitted) (**int32, string) { return &s.UTCOffsetS, s.Zone },
+	[]field[event.Submitted]{
+		{"kind", text(func(s *event.Submitted) *string { return &s.Kind })},
+		{"subscriber", text(func(s *event.Submitted) *string { return &s.Subscriber })},
+		{"direction", text(func(s *event.Submitted) *string { return &s.Direction })},
+		{"started_at", when(func(s *event.Submitted) *int64 { return &s.StartedAt })},
+		{"region", text(func(s *event.Submitted) *string { return &s.Region })},
+		{"counterpart", text(func(s *event.Submitted) *string { return &s.Counterpart })},
+		{"withheld", flag(func(s *event.Submitted) *bool { return &s.Withheld })},
+		{"outcome", text(func(s *event.Submitted) *string { return &s.Outcome })},
+		{"duration_s", number(func(s *event.Submitted) *int32 { return &s.DurationS })},
+		{"ring_s", number(func(s *event.Submitted) *int32 { return &s.RingS })},
+		{"utc_offset_s", number(func(s *event.Submitted) *int32 { s.UTCOffsetS = new(int32); return s.UTCOffsetS })},
+		{"zone", text(func(s *event.Submitted) *string { return &s.Zone })},
+		{"answered_at", answeredAt},
+		{"forwarded_from", text(func(s *event.Submitted) *string { return &s.ForwardedFrom })},
+		{"forwarding_kind", text(func(s *event.Submitted) *string { return &s.ForwardingKind })},
+		{"tac", text(func(s *event.Submitted) *string { return &s.TAC })},
+		{"handset", text(func(s *event.Submitted) *string { return &s.Handset })},
+		{"sim", text(func(s *event.Submitted) *string { return &s.SIM })},
+		{"cell", text(func(s *event.Submitted) *string { return &s.Cell })},
+		{"antenna_id", text(func(s *event.Submitted) *string { return &s.AntennaID })},
+		{"lat_e7", number(func(s *event.Submitted) *int32 { return &s.LatE7 })},
+		{"lon_e7", number(func(s *event.Submitted) *int32 { return &s.LonE7 })},
+		{"geohash", text(func(s *event.Submitted) *string { return &s.Geohash })},
+		{"repeat", number(func(s *event.Submitted) *int32 { return &s.Repeat })},
+		{"amends", text(func(s *event.Submitted) *string { return &s.Amends })},
+		{"revision", number(func(s *event.Submitted) *int32 { return &s.Revision })},
+		{"source", text(func(s *event.Submitted) *string { return &s.Source })},
+		{"reporter", text(func(s *event.Submitted) *string { return &s.Reporter })},
+		{"native_id", text(func(s *event.Submitted) *string { return &s.NativeID })},
+		{"batch", text(func(s *event.Submitted) *string { return &s.Batch })},
+		{"attempt", number(func(s *event.Submitted) *int32 { return &s.Attempt })},
+		{"actor", text(func(s *event.Submitted) *string { return &s.Actor })},
+		{"reason", text(func(s *event.Submitted) *string { return &s.Reason })},
+		{"correlation_id", text(func(s *event.Submitted) *string { return &s.CorrelationID })},
+		{"causation_id", text(func(s *event.Submitted) *string { return &s.CausationID })},
+	},
+)
 
 const badSurrogate = "must not contain half a surrogate pair"
 
-func text(of func(*event.Submitted) *string) func(*event.Submitted, []byte, **int32) string {
-	return func(s *event.Submitted, value []byte, _ **int32) string {
+func text[T any](of func(*T) *string) func(*T, []byte, **int32) string {
+	return func(s *T, value []byte, _ **int32) string {
 		if value[0] != '"' {
 			return "must be a string"
 		}
@@ -77,8 +72,8 @@ func text(of func(*event.Submitted) *string) func(*event.Submitted, []byte, **in
 	}
 }
 
-func number(of func(*event.Submitted) *int32) func(*event.Submitted, []byte, **int32) string {
-	return func(s *event.Submitted, value []byte, _ **int32) string {
+func number[T any](of func(*T) *int32) func(*T, []byte, **int32) string {
+	return func(s *T, value []byte, _ **int32) string {
 		n, problem := whole(value, 32)
 		if problem == "" {
 			*of(s) = int32(n)
@@ -103,19 +98,24 @@ func whole(value []byte, bits int) (int64, string) {
 	return n, ""
 }
 
-func withheld(s *event.Submitted, value []byte, _ **int32) string {
-	switch string(value) {
-	case "true", "false":
-		s.Withheld = value[0] == 't'
-		return ""
+func flag[T any](of func(*T) *bool) func(*T, []byte, **int32) string {
+	return func(s *T, value []byte, _ **int32) string {
+		switch string(value) {
+		case "true", "false":
+			*of(s) = value[0] == 't'
+			return ""
+		}
+		return "must be true or false"
 	}
-	return "must be true or false"
 }
 
-func startedAt(s *event.Submitted, value []byte, implied **int32) string {
-	ms, offset, problem := instant(value)
-	s.StartedAt, *implied = ms, offset
-	return problem
+// when is the instant of what happened, which may say the offset as well.
+func when[T any](of func(*T) *int64) func(*T, []byte, **int32) string {
+	return func(s *T, value []byte, implied **int32) string {
+		ms, offset, problem := instant(value)
+		*of(s), *implied = ms, offset
+		return problem
+	}
 }
 
 func answeredAt(s *event.Submitted, value []byte, _ **int32) string {

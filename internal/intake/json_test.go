@@ -21,7 +21,7 @@ func TestFieldsAreThoseOfSubmitted(t *testing.T) {
 		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
 		want = append(want, name)
 	}
-	for _, f := range fields {
+	for _, f := range reportShape.fields {
 		got = append(got, f.name)
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 	_ "time/tzdata" // zones must be known on a machine without them too
-
-	"switchboard/internal/event"
 )
 
 const maxOffsetS = 18 * 3600
@@ -28,23 +26,23 @@ func (z *zones) load(name string) (*time.Location, bool) {
 	return l, true
 }
 
-// offset is the offset at the start of the report, in seconds east of UTC.
-func (in *Intake) offset(s *event.Submitted, bad *Errors) (seconds int32, unknown bool) {
-	if s.UTCOffsetS != nil {
-		seconds = *s.UTCOffsetS
+// offset is the offset at an instant (at names its field), in seconds east of UTC, from what was said of it: either, both or neither.
+func (in *Intake) offset(ms int64, at string, said *int32, zone string, bad *Errors) (seconds int32, unknown bool) {
+	if said != nil {
+		seconds = *said
 		bad.check("utc_offset_s", seconds >= -maxOffsetS && seconds <= maxOffsetS, "must be within 18 hours")
 	}
-	if s.Zone == "" {
-		return seconds, s.UTCOffsetS == nil
+	if zone == "" {
+		return seconds, said == nil
 	}
-	l, ok := in.zones.load(s.Zone)
+	l, ok := in.zones.load(zone)
 	if !ok {
 		bad.add("zone", "must be an IANA time zone, such as Europe/Berlin")
 		return seconds, false
 	}
-	_, offset := time.UnixMilli(s.StartedAt).In(l).Zone()
-	if s.UTCOffsetS != nil && int(seconds) != offset {
-		bad.add("utc_offset_s", "must be the offset of zone at started_at, or be left out")
+	_, offset := time.UnixMilli(ms).In(l).Zone()
+	if said != nil && int(seconds) != offset {
+		bad.add("utc_offset_s", "must be the offset of zone at "+at+", or be left out")
 	}
 	return int32(offset), false
 }

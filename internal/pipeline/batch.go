@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,6 +77,9 @@ func (t *tenure) read(raw *Raw) (event.Event, *Poison) {
 		return nil, nil
 	}
 	e, poison := t.lane.decode(raw.Value)
+	if poison == nil && e.About() != t.views.About() {
+		poison = &Poison{ClassUnexpected, fmt.Sprintf("%s is about %s, and this topic is about %s", e.Type(), e.About(), t.views.About())}
+	}
 	if poison == nil {
 		poison = check(raw, e, t.id.Partition.Number, t.log.Partitions, &t.scratch)
 	}

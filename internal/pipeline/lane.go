@@ -45,7 +45,7 @@ type Deps struct {
 	Direct      func(p event.Partition) Source
 	DeadLetters DeadLetters
 	Decode      func(value []byte) (event.Event, *Poison)
-	NewSubject  func(id event.Subject, set view.Set) view.Subject
+	NewSubject  func(id event.Subject, set view.Set) view.Subject // of the set's kind; view.NewSubject
 	// Watermark is the end of a partition as last asked for, once a second per process, and when the question
 	// was sent (Unix milliseconds); 0 when there was no answer yet.
 	Watermark func(p event.Partition) (end, checkedMs int64)
@@ -53,7 +53,7 @@ type Deps struct {
 	// when it could not be read yet.
 	Served func(p event.Partition) (g Generation, readAt time.Time)
 
-	Views   view.Set      // for generations that are made; afterwards the position decides
+	Views   view.Set      // for generations that are made, of the kind that the topic is about; afterwards the position decides
 	Keep    time.Duration // how long a generation that serves no more is kept
 	Limits  Limits
 	Version string // of the program
@@ -267,6 +267,9 @@ func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store,
 	views, err := view.ParseSet(p.Views)
 	if err != nil {
 		return nil, &Stopped{Partition: l.partition, Why: fmt.Sprintf("position of generation %s: views: %v", g, err), Hint: "this program is older than the one that made the generation"}
+	}
+	if views.About() != l.Views.About() {
+		return nil, &Stopped{Partition: l.partition, Why: fmt.Sprintf("generation %s keeps read models of %s, and the topic is about %s", g, views.About(), l.Views.About()), Hint: "empty the read models of this topic"}
 	}
 	if views.String() != l.Views.String() {
 		l.log.Info("the generation keeps the views it was made with", "generation", g, "has", views.String(), "configured", l.Views.String())

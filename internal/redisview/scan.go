@@ -115,7 +115,7 @@ func (s *scanner) key(name string) *keyAt {
 		return nil
 	}
 	s.seen[id] = struct{}{}
-	return &keyAt{lane: lane, full: name, key: rest, zset: strings.HasPrefix(rest, view.Top+":")}
+	return &keyAt{lane: lane, full: name, key: rest, zset: view.Scored(rest)}
 }
 
 // read reads keys to their ends, all of them one step in each trip.

@@ -15,7 +15,7 @@ import (
 // four preceded by its length in 4 bytes, big-endian. A sum has no order, so that records may be added as they come, from
 // several partitions at once. The zero value is the hash of nothing.
 //
-// Not in it: hash tag, generation, pos, the offset of a card (AtField) and its duplicates, which say how and when a log
+// Not in it: hash tag, generation, pos, the offset of a head record (AtField) and the duplicates of a card, which say how and when a log
 // was folded and not what it holds.
 type Hash struct {
 	words   [4]uint64 // most significant first
@@ -67,21 +67,34 @@ func (h *Hash) AddKey(key, field, value string) error {
 
 // Hashed tells whether a field of a read model is part of the canonical hash.
 func Hashed(view, field string) bool {
-	return view != Card || field != AtField && field != duplicatesField
+	switch view {
+	case Card:
+		return field != AtField && field != duplicatesField
+	case DeviceOf:
+		return field != AtField
+	}
+	return true
 }
 
 const duplicatesField = "duplicates"
 
 // SplitKey splits a key without prefix into its read model and subject: card:<subject>, timeline:<subject>:<week>
-// (subject "<subject>:<week>"), top:in (subject "in"), totals (subject "").
+// (subject "<subject>:<week>"), top:in (subject "in"), totals (subject ""), devices:connected (subject "connected"). The
+// devices and linked of a key are parts of the read models device and links, and stand for themselves here.
 func SplitKey(key string) (view, subject string, err error) {
 	view, subject, _ = strings.Cut(key, ":")
-	for _, name := range Names() {
-		if view == name && (name == TotalsOf) == (key == name) {
-			return view, subject, nil
-		}
+	if slices.Contains(keyNames, view) && (view == TotalsOf) == (key == view) {
+		return view, subject, nil
 	}
 	return "", "", fmt.Errorf("%q is no key of a read model", key)
+}
+
+// keyNames are what keys begin with.
+var keyNames = append(append(Names(), DeviceNames()...), devices, linked)
+
+// Scored tells whether a key is a sorted set; all others are hashes.
+func Scored(key string) bool {
+	return strings.HasPrefix(key, Top+":") || strings.HasPrefix(key, devices+":")
 }
 
 // Merge adds everything that another hash holds: the hash of two partitions together.
@@ -170,7 +183,9 @@ type HashAnswer struct {
 func (a *HashAnswer) Add(p PartHash) {
 	a.Hash.Merge(p.Hash)
 	a.Parts = append(a.Parts, p)
-	slices.SortFunc(a.Parts, func(x, y PartHash) int { return cmp.Compare(x.Partition.Number, y.Partition.Number) })
+	slices.SortFunc(a.Parts, func(x, y PartHash) int {
+		return cmp.Or(strings.Compare(x.Partition.Topic, y.Partition.Topic), cmp.Compare(x.Partition.Number, y.Partition.Number))
+	})
 }
 
 // Comparable tells whether two folds of the log must have this hash: not where records without a value were skipped.

@@ -19,36 +19,62 @@ const (
 	Reach    = "reach"
 	Top      = "top"
 	TotalsOf = "totals"
+	DeviceOf = "device"
+	Links    = "links"
 )
 
 // Names lists every read model of subscribers, in the order in which they are documented.
 func Names() []string { return []string{Card, Contacts, Timeline, Reach, Top, TotalsOf} }
 
-// Set is the read models that a generation holds. It is fixed when the generation is made.
-type Set struct{ names []string }
+// DeviceNames lists every read model of devices, likewise.
+func DeviceNames() []string { return []string{DeviceOf, Links} }
+
+// namesOf lists the read models of a kind of subjects; the first is the head record, which carries how far a subject is folded.
+func namesOf(kind event.SubjectKind) []string {
+	if kind == event.Devices {
+		return DeviceNames()
+	}
+	return Names()
+}
+
+// Set is the read models that a generation holds, all of one kind of subjects. It is fixed when the generation is made.
+type Set struct {
+	names []string
+	about event.SubjectKind
+}
 
 // ParseSet reads names separated by commas, in any order, and checks that each has what it needs.
 func ParseSet(s string) (Set, error) { return NewSet(strings.Split(s, ",")) }
 
-// NewSet checks a list of read models: card is always needed, since it carries how far a subject is folded;
-// reach needs contacts.
+// NewSet checks a list of read models of one kind of subjects: the head record (card, device) is always needed; reach needs contacts.
 func NewSet(names []string) (Set, error) {
-	var set Set
-	for _, known := range Names() {
+	kind := event.Subscribers
+	if len(names) > 0 && slices.Contains(DeviceNames(), names[0]) {
+		kind = event.Devices
+	}
+	for _, n := range names {
+		if !slices.Contains(namesOf(kind), n) {
+			return Set{}, fmt.Errorf("%q is no read model of %s: want some of %s", n, kind, strings.Join(namesOf(kind), ", "))
+		}
+	}
+	return SetFor(kind, names)
+}
+
+// SetFor picks the read models of a kind of subjects out of a list that may hold those of others, too, and checks them as NewSet does.
+func SetFor(kind event.SubjectKind, names []string) (Set, error) {
+	set := Set{about: kind}
+	for _, known := range namesOf(kind) {
 		if slices.Contains(names, known) {
 			set.names = append(set.names, known)
 		}
 	}
 	for i, n := range names {
-		if !slices.Contains(Names(), n) {
-			return Set{}, fmt.Errorf("%q is no read model: want some of %s", n, strings.Join(Names(), ", "))
-		}
 		if slices.Contains(names[:i], n) {
 			return Set{}, fmt.Errorf("%q stands twice", n)
 		}
 	}
-	if !set.Has(Card) {
-		return Set{}, fmt.Errorf("card is missing: it says how far each subject is folded")
+	if head := namesOf(kind)[0]; !set.Has(head) {
+		return Set{}, fmt.Errorf("%s is missing: it says how far each subject is folded", head)
 	}
 	if set.Has(Reach) && !set.Has(Contacts) {
 		return Set{}, fmt.Errorf("reach needs contacts")
@@ -56,10 +82,21 @@ func NewSet(names []string) (Set, error) {
 	return set, nil
 }
 
+// About is the kind of subjects that the set is of.
+func (s Set) About() event.SubjectKind { return s.about }
+
+// NewSubject is a subject of the set's kind of which nothing is known yet.
+func NewSubject(id event.Subject, set Set) Subject {
+	if set.about == event.Devices {
+		return NewDevice(id, set)
+	}
+	return NewSubscriber(id, set)
+}
+
 // Has tells whether the set holds a read model.
 func (s Set) Has(name string) bool { return slices.Contains(s.names, name) }
 
-// String is the names separated by commas, in the order of Names.
+// String is the names separated by commas, in the order in which they are documented.
 func (s Set) String() string { return strings.Join(s.names, ",") }
 
 // Op is what a mutation does to one key. All of them are absolute: repeating one changes nothing.

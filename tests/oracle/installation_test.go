@@ -237,7 +237,7 @@ func (in *installation) covers(token event.Token) {
 // wait returns when the read models hold everything that was taken in.
 func (in *installation) wait() {
 	in.Helper()
-	if err := app.WaitFor(in.Context(), in.config(), in.upTo, patience); err != nil {
+	if err := app.WaitFor(in.Context(), in.config(), event.Subscribers, in.upTo, patience); err != nil {
 		in.Fatal(err)
 	}
 }

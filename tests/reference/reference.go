@@ -25,13 +25,13 @@ type Fields map[string]string
 type Fold struct {
 	set      view.Set
 	stored   Fields // with @ and duplicates
-	subjects map[event.Subject]*view.Subscriber
+	subjects map[event.Subject]view.Subject
 	totals   view.Totals
 }
 
 // NewFold begins with nothing.
 func NewFold(set view.Set) *Fold {
-	return &Fold{set: set, stored: Fields{}, subjects: map[event.Subject]*view.Subscriber{}}
+	return &Fold{set: set, stored: Fields{}, subjects: map[event.Subject]view.Subject{}}
 }
 
 // Of is the fold of a list of events.
@@ -49,7 +49,7 @@ func (f *Fold) Add(offset int64, e event.Event) []view.Mutation {
 	id := e.Envelope().Subject
 	s := f.subjects[id]
 	if s == nil {
-		s = view.NewSubscriber(id, f.set)
+		s = view.NewSubject(id, f.set)
 		f.subjects[id] = s
 	}
 	s.Queue(offset, e)
@@ -107,7 +107,8 @@ func (f *Fold) Fields() Fields { return comparable(maps.Clone(f.stored)) }
 
 func comparable(f Fields) Fields {
 	maps.DeleteFunc(f, func(k, _ string) bool {
-		return strings.HasPrefix(k, "card:") && (strings.HasSuffix(k, " @") || strings.HasSuffix(k, " duplicates"))
+		card := strings.HasPrefix(k, "card:") && (strings.HasSuffix(k, " @") || strings.HasSuffix(k, " duplicates"))
+		return card || strings.HasPrefix(k, "device:") && strings.HasSuffix(k, " @")
 	})
 	return f
 }
@@ -127,7 +128,7 @@ func Dump(ctx context.Context, rdb *redis.Client, id pipeline.LaneID) (Fields, e
 		name := strings.TrimPrefix(keys.Val(), prefix)
 		switch {
 		case name == "pos":
-		case strings.HasPrefix(name, view.Top+":"):
+		case view.Scored(name):
 			scores, err := rdb.ZRangeWithScores(ctx, keys.Val(), 0, -1).Result()
 			if err != nil {
 				return nil, err

@@ -19,9 +19,9 @@ type Status string
 // The statuses. After unknown and not_sent the item is to be sent again.
 const (
 	Accepted Status = "accepted" // it stands in the log
-	Rejected Status = "rejected" // it is no report; sending it again does not help
+	Rejected Status = "rejected" // it is no report or device event; sending it again does not help
 	Unknown  Status = "unknown"  // nobody knows whether it stands in the log
-	NotSent  Status = "not_sent" // it is a report, and does not stand in the log
+	NotSent  Status = "not_sent" // it is one, and does not stand in the log
 )
 
 // itemResult is the line of one item in an answer.

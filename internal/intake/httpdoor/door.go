@@ -1,5 +1,5 @@
-// Package httpdoor is the HTTP door of intake: POST /v1/reports takes reports, and answers when
-// all that it accepted stand in the log. /openapi.yaml describes it.
+// Package httpdoor is the HTTP door of intake: POST /v1/reports takes reports, POST /v1/device-events what happened to devices, and each
+// answers when all that it accepted stand in the log. /openapi.yaml describes it.
 //
 // Try it:
 //
@@ -28,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"switchboard/internal/event"
@@ -56,7 +57,7 @@ type Append func(ctx context.Context, events []event.Event) []AppendResult
 type Options struct {
 	Intake *intake.Intake
 	Append Append
-	Topic  func() event.TopicID // the topic that Append appends to, for tokens
+	Topic  func(event.SubjectKind) event.TopicID // the topic that Append appends facts about such subjects to, for tokens
 
 	Keys      []Key
 	Anonymous bool // true: no key is asked for. Without it there must be keys.
@@ -68,11 +69,12 @@ type Options struct {
 	Timeout          time.Duration // of Append; 5 s
 
 	Now     func() time.Time  // of quotas; nil is time.Now
-	Observe func(Observation) // called once per request to /v1/reports; may be nil
+	Observe func(Observation) // called once per request to one of Paths; may be nil
 }
 
 // Observation is what metrics may know of one request.
 type Observation struct {
+	Path     string // one of Paths
 	Status   int    // as answered
 	Outcome  string // one of a fixed few: see Outcomes
 	Accepted int    // items
@@ -89,7 +91,48 @@ var Outcomes = []string{
 	"bad_request", "too_large", "unsupported", "method", "slow_body", "client_gone",
 }
 
-// Door is an http.Handler for /v1/reports and /openapi.yaml.
+// route is a path that takes items of one shape.
+type route struct {
+	path  string
+	items string // for people
+	about event.SubjectKind
+	// accept makes a fact of an item; the error is an intake.Errors.
+	accept func(in *intake.Intake, data []byte, key *key) (event.Event, error)
+}
+
+var routes = []route{
+	{"/v1/reports", "reports", event.Subscribers, acceptReport},
+	{"/v1/device-events", "device events", event.Devices, acceptDeviceEvent},
+}
+
+// Paths lists the paths that take items.
+func Paths() []string {
+	var list []string
+	for _, r := range routes {
+		list = append(list, r.path)
+	}
+	return list
+}
+
+func acceptReport(in *intake.Intake, data []byte, key *key) (event.Event, error) {
+	s, err := intake.DecodeJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	key.sign(&s.Source, &s.Actor)
+	return in.Accept(s)
+}
+
+func acceptDeviceEvent(in *intake.Intake, data []byte, key *key) (event.Event, error) {
+	s, err := intake.DecodeDeviceJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	key.sign(&s.Source, &s.Actor)
+	return in.AcceptDevice(s)
+}
+
+// Door is an http.Handler for Paths and /openapi.yaml.
 type Door struct {
 	o     Options
 	keys  keyring
@@ -135,26 +178,29 @@ func setDefault[T int | int64 | time.Duration](v *T, to T) {
 	}
 }
 
-// ServeHTTP serves both paths; any other is a 404.
+// ServeHTTP serves them; any other path is a 404.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/v1/reports":
-		start := time.Now()
-		a := d.reports(w, r)
-		a.seen.Status, a.seen.Duration = a.status, time.Since(start)
-		a.write(w)
-		d.o.Observe(a.seen)
-	case "/openapi.yaml":
-		serveDescription(w, r)
-	default:
-		refuse(http.StatusNotFound, "bad_request", "there is /v1/reports, and /openapi.yaml which describes it").write(w)
+	for i := range routes {
+		if to := &routes[i]; r.URL.Path == to.path {
+			start := time.Now()
+			a := d.take(w, r, to)
+			a.seen.Path, a.seen.Status, a.seen.Duration = to.path, a.status, time.Since(start)
+			a.write(w)
+			d.o.Observe(a.seen)
+			return
+		}
 	}
+	if r.URL.Path == "/openapi.yaml" {
+		serveDescription(w, r)
+		return
+	}
+	refuse(http.StatusNotFound, "bad_request", "there is "+strings.Join(Paths(), ", ")+", and /openapi.yaml which describes them").write(w)
 }
 
-// reports goes from what costs least to what costs most: nothing is read before there is room for it.
-func (d *Door) reports(w http.ResponseWriter, r *http.Request) answer {
+// take goes from what costs least to what costs most: nothing is read before there is room for it.
+func (d *Door) take(w http.ResponseWriter, r *http.Request, to *route) answer {
 	if r.Method != http.MethodPost {
-		return refuse(http.StatusMethodNotAllowed, "method", "reports are sent by POST").with("Allow", http.MethodPost)
+		return refuse(http.StatusMethodNotAllowed, "method", to.items+" are sent by POST").with("Allow", http.MethodPost)
 	}
 	key, ok := d.authenticate(r)
 	if !ok {
@@ -163,7 +209,7 @@ func (d *Door) reports(w http.ResponseWriter, r *http.Request) answer {
 	}
 	framing, ok := framingOf(r)
 	if !ok {
-		return refuse(http.StatusUnsupportedMediaType, "unsupported", "want Content-Type application/json for an array of reports, or application/x-ndjson for one report a line").
+		return refuse(http.StatusUnsupportedMediaType, "unsupported", "want Content-Type application/json for an array of "+to.items+", or application/x-ndjson for one a line").
 			with("Accept-Post", "application/json, application/x-ndjson")
 	}
 	encoding, ok := encodingOf(r)
@@ -193,13 +239,13 @@ func (d *Door) reports(w http.ResponseWriter, r *http.Request) answer {
 	}
 	d.bytes.give(reserved - weight(int64(len(body)))) // what the body turned out not to need
 	reserved = weight(int64(len(body)))
-	list, refused := d.parse(body, framing, key)
+	list, refused := d.parse(body, framing, key, to)
 	if refused != nil {
 		return *refused
 	}
 	key.spend(len(list.items))
 	d.append(r.Context(), &list)
-	a := list.answer(d.o.Topic)
+	a := list.answer(func() event.TopicID { return d.o.Topic(to.about) })
 	a.seen.Bytes = len(body)
 	return a
 }
@@ -210,11 +256,11 @@ func noRoom() answer {
 
 func (d *Door) tooLarge() answer {
 	return refuse(http.StatusRequestEntityTooLarge, "too_large",
-		fmt.Sprintf("a request holds at most %d reports and %d bytes after decompression: send several", d.o.MaxItems, d.o.MaxBodyBytes))
+		fmt.Sprintf("a request holds at most %d items and %d bytes after decompression: send several", d.o.MaxItems, d.o.MaxBodyBytes))
 }
 
 // parse makes events of the items. Nothing of a body that is no JSON array is accepted.
-func (d *Door) parse(body []byte, framing intake.Framing, key *key) (batch, *answer) {
+func (d *Door) parse(body []byte, framing intake.Framing, key *key, to *route) (batch, *answer) {
 	var list batch
 	for item, err := range intake.Items(bytes.NewReader(body), framing, intake.MaxItemBytes) {
 		if err != nil {
@@ -229,15 +275,10 @@ func (d *Door) parse(body []byte, framing intake.Framing, key *key) (batch, *ans
 			list.reject(item.Index, item.Problem)
 			continue
 		}
-		s, err := intake.DecodeJSON(item.Data)
-		if err == nil {
-			var e event.Event
-			if e, err = d.o.Intake.Accept(key.sign(s)); err == nil {
-				list.add(item.Index, e)
-			}
-		}
-		if err != nil {
+		if e, err := to.accept(d.o.Intake, item.Data, key); err != nil {
 			list.reject(item.Index, err)
+		} else {
+			list.add(item.Index, e)
 		}
 	}
 	return list, nil

@@ -76,13 +76,22 @@ func hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// topicOf is topic for reports, and another one for device events.
+func topicOf(about event.SubjectKind) event.TopicID {
+	id := topic
+	if about == event.Devices {
+		id[0]++
+	}
+	return id
+}
+
 func newDoor(t testing.TB, l *memoryLog, change func(*Options)) *Door {
 	t.Helper()
 	in, err := intake.New(intake.Options{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Intake: in, Append: l.append, Topic: func() event.TopicID { return topic }, Anonymous: true}
+	o := Options{Intake: in, Append: l.append, Topic: topicOf, Anonymous: true}
 	if change != nil {
 		change(&o)
 	}
@@ -93,8 +102,10 @@ func newDoor(t testing.TB, l *memoryLog, change func(*Options)) *Door {
 	return d
 }
 
-func post(body string, header ...string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/reports", strings.NewReader(body))
+func post(body string, header ...string) *http.Request { return postTo("/v1/reports", body, header...) }
+
+func postTo(path, body string, header ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "http://localhost"+path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -336,9 +347,9 @@ func TestRefused(t *testing.T) {
 		{"gzip cut off", post(zipped(t, "gzip", "["+good+"]")[:40], "Content-Encoding", "gzip"), 400, "the body is not what Content-Encoding says"},
 		{"gzip and garbage", post(zipped(t, "gzip", "["+good+"]")+"x", "Content-Encoding", "gzip"), 400, "the body is not what Content-Encoding says"},
 		{"not zstd", post("[]", "Content-Encoding", "zstd"), 400, "the body is not what Content-Encoding says"},
-		{"1001 items", post(many), 413, "a request holds at most 1000 reports"},
-		{"1001 lines", post(strings.Repeat("1\n", 1001), "Content-Type", "application/x-ndjson"), 413, "a request holds at most 1000 reports"},
-		{"too long", post("[" + strings.Repeat(" ", 1<<20) + "]"), 413, "a request holds at most 1000 reports"},
+		{"1001 items", post(many), 413, "a request holds at most 1000 items"},
+		{"1001 lines", post(strings.Repeat("1\n", 1001), "Content-Type", "application/x-ndjson"), 413, "a request holds at most 1000 items"},
+		{"too long", post("[" + strings.Repeat(" ", 1<<20) + "]"), 413, "a request holds at most 1000 items"},
 		{"gzip bomb", post(zipped(t, "gzip", "["+strings.Repeat(" ", 8<<20)+"]"), "Content-Encoding", "gzip"), 413, "a request holds at most"},
 		{"zstd bomb", post(zipped(t, "zstd", "["+strings.Repeat(" ", 8<<20)+"]"), "Content-Encoding", "zstd"), 413, "compressed too well"},
 		{"small gzip bomb", post(zipped(t, "gzip", "["+strings.Repeat(" ", 900<<10)+"]"), "Content-Encoding", "gzip"), 413, "compressed too well"},
@@ -386,7 +397,7 @@ func TestRatioOfLifelikeBatches(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	in, _ := intake.New(intake.Options{})
-	whole := Options{Intake: in, Append: (&memoryLog{}).append, Topic: func() event.TopicID { return topic }, Anonymous: true}
+	whole := Options{Intake: in, Append: (&memoryLog{}).append, Topic: topicOf, Anonymous: true}
 	for _, c := range []struct {
 		change func(*Options)
 		want   string
@@ -434,4 +445,29 @@ func FuzzUnzip(f *testing.F) {
 			t.Fatalf("%d bytes come back as %d, %v", len(text), len(back), err)
 		}
 	})
+}
+
+// Device events go through the same machinery, to a topic of their own.
+func TestDeviceEvents(t *testing.T) {
+	l := &memoryLog{}
+	var seen Observation
+	d := newDoor(t, l, func(o *Options) { o.Observe = func(s Observation) { seen = s } })
+	w, got := serve(t, d, postTo("/v1/device-events", `[
+		{"kind":"renamed","device":"d","occurred_at":1769850000000,"new_name":"n"},
+		{"kind":"renamed","device":"d","occurred_at":1769850000000,"new_name":"n","duration_s":1},
+		{"kind":"renamed","device":"d","occurred_at":1769850000000,"new_name":"n","batch":"again"}]`))
+	if w.Code != http.StatusAccepted || len(got.Items) != 3 || got.Items[1].Reason != "items[1].duration_s: unknown field" || l.len() != 1 {
+		t.Fatalf("%d %s, %d events", w.Code, w.Body, l.len())
+	}
+	e, ok := l.events[0].(*event.DeviceRenamed)
+	if !ok || e.NewName != "n" || e.Source != "http" || got.Items[0].EventID != e.ID.String() || got.Items[2].EventID != e.ID.String() {
+		t.Errorf("%+v", l.events[0])
+	}
+	token, err := event.ParseToken(got.Token)
+	if err != nil || token.Topic != topicOf(event.Devices) {
+		t.Errorf("token %v: %v", token, err)
+	}
+	if seen.Path != "/v1/device-events" || seen.Accepted != 2 || seen.Rejected != 1 || seen.Outcome != "partly_accepted" {
+		t.Errorf("seen %+v", seen)
+	}
 }

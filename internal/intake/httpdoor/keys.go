@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"switchboard/internal/event"
 )
 
 // Key is an API key. A client sends id.secret; only the hash of the secret is kept. To change a
@@ -119,13 +117,12 @@ func (k *key) spend(events int) {
 	k.mu.Unlock()
 }
 
-// sign adds by which door and with which key a report came, where it does not say so itself.
-func (k *key) sign(s event.Submitted) event.Submitted {
-	if s.Source == "" {
-		s.Source = "http"
+// sign adds by which door and with which key an item came, where it does not say so itself.
+func (k *key) sign(source, actor *string) {
+	if *source == "" {
+		*source = "http"
 	}
-	if k != nil && s.Actor == "" {
-		s.Actor = "key:" + k.id
+	if k != nil && *actor == "" {
+		*actor = "key:" + k.id
 	}
-	return s
 }

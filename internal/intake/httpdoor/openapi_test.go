@@ -40,6 +40,10 @@ func TestDescriptionIsTrue(t *testing.T) {
 	v := description(t)
 	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	amends := `"amends":"` + id + `","revision":1,"kind"`
+	const session = `"session_id":"s","session_seq":0`
+	device := func(kind, rest string) string {
+		return `{"kind":"` + kind + `","device":"d","occurred_at":"2026-01-31T09:00:00+00:00",` + rest + `}`
+	}
 	plain := func(*Options) {}
 	keys := func(o *Options) {
 		o.Anonymous, o.Keys = false, []Key{{ID: "a", SHA256: []string{hash("x")}, EventsPerSecond: 1}}
@@ -86,6 +90,18 @@ func TestDescriptionIsTrue(t *testing.T) {
 		{"encoding", "[" + good + "]", []string{"Content-Encoding", "br"}, nil, plain, 415, false},
 		{"lines", good + "\n" + goodB, []string{"Content-Type", "application/x-ndjson"}, nil, plain, 202, true},
 		{"unknown", "[" + good + "]", nil, ErrUnknown, plain, 503, true},
+		{"device connects", "[" + device("connected", session) + "]", nil, nil, plain, 202, true},
+		{"device connects and says more", "[" + device("connected", session+`,"via_device_id":"g","transport":"t","address_hash":"a","firmware":"f","model":"m","manufacturer":"x","zone":"Europe/Berlin","new_name":null,"link_kind":""`) + "]", nil, nil, plain, 202, true},
+		{"device disconnects", "[" + device("disconnected", session+`,"initiated_by_client":true,"disconnect_reason":"auth_error"`) + "]", nil, nil, plain, 202, true},
+		{"device renamed", "[" + device("renamed", `"new_name":"n"`) + "," + device("renamed", `"new_name":""`) + "]", nil, nil, plain, 202, false},
+		{"device linked", "[" + device("linked", `"other_device_id":"o"`) + "," + device("unlinked", `"other_device_id":"o","link_kind":"k"`) + "]", nil, nil, plain, 202, true},
+		{"device without session", "[" + device("connected", `"model":"m"`) + "]", nil, nil, plain, 422, false},
+		{"device of two kinds", "[" + device("connected", session+`,"new_name":"n"`) + "]", nil, nil, plain, 422, false},
+		{"device linked in a session", "[" + device("linked", session+`,"other_device_id":"o"`) + "]", nil, nil, plain, 422, false},
+		{"device renamed and ended", "[" + device("renamed", `"new_name":"n","disconnect_reason":"throttled"`) + "]", nil, nil, plain, 422, false},
+		{"device with a bad reason", "[" + device("disconnected", session+`,"disconnect_reason":"bored"`) + "]", nil, nil, plain, 422, false},
+		{"device that is a report", "[" + good + "]", nil, nil, plain, 422, false},
+		{"report that is a device", "[" + device("connected", session) + "]", nil, nil, plain, 422, false},
 		{"overloaded", "[" + good + "]", nil, ErrOverloaded, plain, 503, true},
 		{"key", "[" + good + "]", []string{"Authorization", "Bearer a.x"}, nil, keys, 202, true},
 		{"no key", "[" + good + "]", []string{"Authorization", "Bearer a.y"}, nil, keys, 401, true},
@@ -95,8 +111,12 @@ func TestDescriptionIsTrue(t *testing.T) {
 			l.fail = func(event.Event) error { return c.fail }
 		}
 		d := newDoor(t, l, c.options)
+		path := "/v1/reports"
+		if strings.HasPrefix(c.name, "device") {
+			path = "/v1/device-events"
+		}
 		request := func() *http.Request {
-			return post(c.body, append([]string{"Authorization", "Bearer a.x"}, c.header...)...)
+			return postTo(path, c.body, append([]string{"Authorization", "Bearer a.x"}, c.header...)...)
 		}
 		w := httptest.NewRecorder()
 		d.ServeHTTP(w, request())
@@ -144,8 +164,9 @@ func check(t *testing.T, v validator.Validator, name string, r *http.Request, an
 	}
 }
 
-// The fields and enums of a report are those of event.Submitted.
-func TestDescriptionHasTheFields(t *testing.T) {
+// described is the fields of a schema, which of them are required, and the enums; a struct's JSON names must be the same.
+func described[T any](t *testing.T, schema string) (enums map[string][]string) {
+	t.Helper()
 	var doc struct {
 		Components struct {
 			Schemas map[string]struct {
@@ -157,9 +178,9 @@ func TestDescriptionHasTheFields(t *testing.T) {
 	if err := yaml.Unmarshal(Description, &doc); err != nil {
 		t.Fatal(err)
 	}
-	report := doc.Components.Schemas["ReportSubmitted"]
+	report := doc.Components.Schemas[schema]
 	var got, want []string
-	enums := map[string][]string{}
+	enums = map[string][]string{}
 	for i := 0; i < len(report.Properties.Content); i += 2 {
 		name := report.Properties.Content[i].Value
 		got = append(got, name)
@@ -173,7 +194,7 @@ func TestDescriptionHasTheFields(t *testing.T) {
 			}
 		}
 	}
-	typ := reflect.TypeFor[event.Submitted]()
+	typ := reflect.TypeFor[T]()
 	var required []string
 	for i := range typ.NumField() {
 		name, rest, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
@@ -183,11 +204,33 @@ func TestDescriptionHasTheFields(t *testing.T) {
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("fields\n got %v\nwant %v", got, want)
+		t.Errorf("%s: fields\n got %v\nwant %v", schema, got, want)
 	}
 	if !reflect.DeepEqual(report.Required, required) {
-		t.Errorf("required: got %v, want %v", report.Required, required)
+		t.Errorf("%s: required: got %v, want %v", schema, report.Required, required)
 	}
+	return enums
+}
+
+// The fields and enums of a device event are those of event.DeviceSubmitted.
+func TestDescriptionHasTheFieldsOfDevices(t *testing.T) {
+	enums := described[event.DeviceSubmitted](t, "DeviceEventSubmitted")
+	if !slices.Equal(enums["disconnect_reason"], event.DisconnectReasons()) {
+		t.Errorf("disconnect_reason: %v", enums["disconnect_reason"])
+	}
+	for i, symbol := range enums["kind"] {
+		if k, ok := event.ParseDeviceEventKind(symbol); !ok || int(k) != 1+i {
+			t.Errorf("kind: %s is symbol %d, %v", symbol, k, ok)
+		}
+	}
+	if event.DeviceEventKind(len(enums["kind"])+1).String() != "symbol(6)" {
+		t.Error("the event package knows kinds that the description lacks")
+	}
+}
+
+// The fields and enums of a report are those of event.Submitted.
+func TestDescriptionHasTheFields(t *testing.T) {
+	enums := described[event.Submitted](t, "ReportSubmitted")
 	if !slices.Equal(enums["outcome"], event.Outcomes()) {
 		t.Errorf("outcome: %v", enums["outcome"])
 	}
