@@ -109,7 +109,6 @@ func environ(env []string) []string {
 type ran struct {
 	code     int
 	out, err string
-	peak     int64 // bytes resident at most
 }
 
 // run runs a command to its end.
@@ -135,7 +134,7 @@ func runIn(t testing.TB, dir string, env []string, stdin []byte, name string, ar
 	if ctx.Err() != nil {
 		t.Fatalf("%s %s did not end:\n%s%s", name, strings.Join(args, " "), out.String(), errs.String())
 	}
-	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String(), peakOf(cmd.ProcessState)}
+	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
 // wants checks the exit code and that every text stands in what was printed.

@@ -67,7 +67,6 @@ func newSite(t testing.TB, b backend.Backend) *site {
 		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_KAFKA_KIND=" + kafkaKind, "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(b.Brokers, ","), "SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix,
 		"SWITCHBOARD_REDIS_KIND=" + redisKind, "SWITCHBOARD_REDIS_ADDRS=" + strings.Join(b.Redis, ","), "SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay,
 		"SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0", "SWITCHBOARD_OBSERVABILITY_LISTEN=127.0.0.1:0", "SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=6s",
-		"SWITCHBOARD_PROCESSOR_VIEWS=card,contacts,timeline,reach,top,totals", // lanes are counted: none of devices
 	}
 	var err error
 	s.client, err = kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(1_040_000))
