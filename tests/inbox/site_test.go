@@ -65,7 +65,7 @@ func newSite(t *testing.T, b backend.Backend) *site {
 	t.Helper()
 	s := &site{T: t, b: b, inbox: b.Prefix + "calls.inbox", topic: b.Prefix + "calls.reports"}
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  calls.inbox:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n  snapshots:\n    partitions: %d\n", partitions, inboxPartitions, partitions)
+	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  calls.inbox:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n", partitions, inboxPartitions)
 	if err := os.WriteFile(overlay, []byte(small), 0o600); err != nil {
 		t.Fatal(err)
 	}
