@@ -187,7 +187,6 @@ type Snapshot struct {
 // Import is the door for files.
 type Import struct {
 	DefaultRegion      string        `mapstructure:"default_region"`
-	MaxRowBytes        unit.Bytes    `mapstructure:"max_row_bytes"`
 	MaxBufferedRecords int           `mapstructure:"max_buffered_records"`
 	MaxBufferedBytes   unit.Bytes    `mapstructure:"max_buffered_bytes"`
 	Wait               time.Duration `mapstructure:"wait"`

@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 			Group: "switchboard-snapshotter", EveryEvents: 1_000_000, Every: 10 * time.Minute, MaxTailBytes: 256 * unit.MiB, Buckets: 128,
 			KeepLast: 3, KeepHourly: 24, KeepDaily: 14, Grace: 24 * time.Hour, WarnPercent: 50, SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute,
 		},
-		Import:        Import{MaxRowBytes: 64 * unit.KiB, MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, Wait: time.Minute},
+		Import:        Import{MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, Wait: time.Minute},
 		Query:         Query{Wait: 2 * time.Second, Timeout: 30 * time.Second},
 		DevServers:    DevServers{KafkaListen: "127.0.0.1:19092", RedisListen: "127.0.0.1:16379"},
 		Observability: Observability{Listen: "127.0.0.1:7070", LogLevel: "info", LogFormat: "text"},

@@ -123,7 +123,6 @@ func (i Ingest) validate(j judge, env string) {
 
 func (i Import) validate(j judge) {
 	j.region("import.default_region", i.DefaultRegion)
-	j.size("import.max_row_bytes", i.MaxRowBytes, unit.KiB, 512*unit.KiB)
 	j.between("import.max_buffered_records", i.MaxBufferedRecords, 1, 10_000_000)
 	j.size("import.max_buffered_bytes", i.MaxBufferedBytes, unit.MiB, 64*unit.GiB)
 	j.duration("import.wait", i.Wait, 0, 24*time.Hour)

@@ -76,4 +76,3 @@ func TestRestore(t *testing.T) {
 		s.halt()
 	})
 }
-
