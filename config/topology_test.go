@@ -13,7 +13,7 @@ func TestDefaultsFitTheTopology(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	top, err := topology.Load(c.Env, []string{"CallReported", "TextReported", "CallReportAmended", "ReportSubmitted", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected"})
+	top, err := topology.Load(c.Env, []string{"CallReported", "TextReported", "CallReportAmended", "ReportSubmitted", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected", "DeviceEventSubmitted"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var known = []string{"CallReported", "TextReported", "CallReportAmended", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected", "ReportSubmitted"}
+var known = []string{"CallReported", "TextReported", "CallReportAmended", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected", "ReportSubmitted", "DeviceEventSubmitted"}
 
 func load(t *testing.T, env string) Topology {
 	t.Helper()
@@ -142,7 +142,7 @@ func TestErrors(t *testing.T) {
 		"flows:\n  calls.reports: {events: []}":                         "o.yaml:2: flow calls.reports: events: missing: say which events it carries",
 		"flows:\n  calls.reports: {written_by: [me]}":                   `o.yaml:2: flow calls.reports: written_by: "me": want some of ingest`,
 		"flows:\n  calls.reports: {read_by: [x]}":                       `o.yaml:2: flow calls.reports: read_by: no group "x"`,
-		"flows:\n  calls.reports: {read_by: []}":                        "topology.yaml:119: group switchboard-snapshotter: no flow has it in read_by",
+		"flows:\n  calls.reports: {read_by: []}":                        "topology.yaml:130: group switchboard-snapshotter: no flow has it in read_by",
 		"queues: {}":                                                    "o.yaml:1: queues: an overlay changes what is there and cannot add to it: no such name below it",
 		"topics: [":                                                     "o.yaml: line 1: did not find expected node content",
 		"topics:\n  calls.reports: &x {partitions: 12}\nflows: *x":      "o.yaml:3: anchors and aliases are not used here: write the value",

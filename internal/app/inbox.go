@@ -29,6 +29,7 @@ type inboxKind struct {
 // inboxKinds is every kind, one line each.
 var inboxKinds = []inboxKind{
 	{"ReportSubmitted", readReport},
+	{"DeviceEventSubmitted", readDeviceEvent},
 }
 
 // inboxSource is the source of what names none.
@@ -45,10 +46,15 @@ func readReport(d *avrowire.Decoder, in *intake.Intake, value []byte) (event.Eve
 	return in.Accept(*s)
 }
 
-// inboxTopic is one inbox and where its facts go.
-type inboxTopic struct {
-	inboxKind
-	facts *facts
+func readDeviceEvent(d *avrowire.Decoder, in *intake.Intake, value []byte) (event.Event, error) {
+	s, err := d.DecodeDeviceSubmitted(value)
+	if err != nil {
+		return nil, err
+	}
+	if s.Source == "" {
+		s.Source = inboxSource
+	}
+	return in.AcceptDevice(*s)
 }
 
 // Inbox takes what foreign producers send: it reads inboxes as a member of a consumer group, passes each record through intake,
@@ -63,7 +69,8 @@ type Inbox struct {
 	letters  string // topic
 	decoder  *avrowire.Decoder
 	intake   *intake.Intake
-	topics   map[string]inboxTopic
+	facts    *facts
+	topics   map[string]inboxKind
 
 	fail context.CancelCauseFunc // of Run
 
@@ -80,14 +87,14 @@ func newInbox(cfg *config.Config, logger *slog.Logger, top topology.Topology, op
 			group = g.Name
 		}
 	}
-	in := &Inbox{config: cfg, logger: logger, topics: map[string]inboxTopic{}, lanes: map[event.Partition]*inboxStats{}, done: inboxTotals{}}
+	in := &Inbox{config: cfg, logger: logger, topics: map[string]inboxKind{}, lanes: map[event.Partition]*inboxStats{}, done: inboxTotals{}}
 	var names []string
 	for _, t := range top.ReadBy(group) {
-		topic, err := newInboxTopic(top, t)
+		kind, err := inboxKindOf(top, t)
 		if err != nil {
 			return nil, err
 		}
-		in.topics[t.Name] = topic
+		in.topics[t.Name] = kind
 		names = append(names, t.Name)
 	}
 	if len(names) == 0 {
@@ -98,6 +105,9 @@ func newInbox(cfg *config.Config, logger *slog.Logger, top topology.Topology, op
 		return nil, err
 	}
 	in.letters = letters.Name
+	if in.facts, err = newFacts(top); err != nil {
+		return nil, err
+	}
 	if in.decoder, err = newDecoder(cfg); err != nil {
 		return nil, err
 	}
@@ -122,20 +132,15 @@ func newInbox(cfg *config.Config, logger *slog.Logger, top topology.Topology, op
 	return in, nil
 }
 
-func newInboxTopic(top topology.Topology, t topology.Topic) (inboxTopic, error) {
+func inboxKindOf(top topology.Topology, t topology.Topic) (inboxKind, error) {
 	for _, flow := range top.Flows {
-		if flow.Topic != t.Name {
-			continue
-		}
 		for _, kind := range inboxKinds {
-			if len(flow.Events) != 1 || flow.Events[0] != kind.submitted {
-				continue
+			if flow.Topic == t.Name && len(flow.Events) == 1 && flow.Events[0] == kind.submitted {
+				return kind, nil
 			}
-			f, err := newFacts(top)
-			return inboxTopic{kind, f}, err
 		}
 	}
-	return inboxTopic{}, fmt.Errorf("topology: flow %s: events: want one that an inbox can carry", t.Name)
+	return inboxKind{}, fmt.Errorf("topology: flow %s: events: want one that an inbox can carry", t.Name)
 }
 
 // Run takes until ctx ends, then finishes what is in work, tells the group and leaves it. Its error is fatal to the process: an

@@ -27,7 +27,7 @@ const (
 // inboxLane takes from one partition; it belongs to one goroutine.
 type inboxLane struct {
 	*Inbox
-	topic   inboxTopic
+	kind    inboxKind
 	id      event.Partition
 	source  *kafkalog.Partition
 	stats   *inboxStats
@@ -39,7 +39,7 @@ type inboxLane struct {
 // lane is the goroutine of a partition.
 func (in *Inbox) lane(ctx context.Context, source *kafkalog.Partition) {
 	id := source.Assignment().Partition
-	l := &inboxLane{Inbox: in, topic: in.topics[id.Topic], id: id, source: source, stats: new(inboxStats)}
+	l := &inboxLane{Inbox: in, kind: in.topics[id.Topic], id: id, source: source, stats: new(inboxStats)}
 	in.mu.Lock()
 	in.lanes[id] = l.stats
 	in.mu.Unlock()
@@ -141,7 +141,7 @@ func (l *inboxLane) take(ctx context.Context, records []pipeline.Raw) bool {
 			letters = append(letters, l.letter(raw.Offset, raw.LeaderEpoch, poison))
 			continue
 		}
-		record, err := l.topic.facts.record(e)
+		record, err := l.facts.record(e)
 		if err != nil { // intake made a fact that the schema cannot say: a bug
 			letters = append(letters, l.letter(raw.Offset, raw.LeaderEpoch, &pipeline.Poison{Class: pipeline.ClassPanic, Reason: "the fact that intake made cannot be written"}))
 			continue
@@ -164,7 +164,7 @@ func (l *inboxLane) read(value []byte) (e event.Event, poison *pipeline.Poison, 
 			}
 		}
 	}()
-	e, err = l.topic.read(l.decoder, l.intake, value)
+	e, err = l.kind.read(l.decoder, l.intake, value)
 	var bad *avrowire.Error
 	var invalid intake.Errors
 	switch {

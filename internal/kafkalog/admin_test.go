@@ -64,7 +64,7 @@ func TestDeadLetters(t *testing.T) {
 func TestAdminSettlesTopology(t *testing.T) {
 	onEach(t, 1, func(b *bench) {
 		noLeaks(b.t)
-		full, err := topology.Load("dev", []string{"CallReported", "TextReported", "CallReportAmended", "ReportSubmitted", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected"})
+		full, err := topology.Load("dev", []string{"CallReported", "TextReported", "CallReportAmended", "ReportSubmitted", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected", "DeviceEventSubmitted"})
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestAdminSettlesTopology(t *testing.T) {
 
 func TestEmbedded(t *testing.T) {
 	noLeaks(t)
-	desired, err := topology.Load("dev", []string{"CallReported", "TextReported", "CallReportAmended", "ReportSubmitted", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected"})
+	desired, err := topology.Load("dev", []string{"CallReported", "TextReported", "CallReportAmended", "ReportSubmitted", "DeviceConnected", "DeviceRenamed", "DeviceLinked", "DeviceUnlinked", "DeviceDisconnected", "DeviceEventSubmitted"})
 	if err != nil {
 		t.Fatal(err)
 	}

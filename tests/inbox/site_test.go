@@ -65,7 +65,7 @@ func newSite(t *testing.T, b backend.Backend) *site {
 	t.Helper()
 	s := &site{T: t, b: b, inbox: b.Prefix + "calls.inbox", topic: b.Prefix + "calls.reports"}
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  calls.inbox:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n", partitions, inboxPartitions)
+	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  devices.lifecycle:\n    partitions: %d\n  calls.inbox:\n    partitions: %d\n  devices.inbox:\n    partitions: 1\n  dead-letters:\n    partitions: 1\n", partitions, partitions, inboxPartitions)
 	if err := os.WriteFile(overlay, []byte(small), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,11 @@ func (s *site) group() int64 {
 		return -1
 	}
 	sum := int64(0)
-	offsets.Each(func(o kadm.OffsetResponse) { sum += max(o.At, 0) })
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.Topic == s.inbox {
+			sum += max(o.At, 0)
+		}
+	})
 	return sum
 }
 
