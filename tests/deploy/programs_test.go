@@ -71,6 +71,10 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("the image's Go is not go.mod's, %s", goVersion(t))
 	}
 
+	if os.Getenv("SWITCHBOARD_LONG") == "" {
+		t.Log("the build command is run with SWITCHBOARD_LONG=1 alone: nothing of what tests compile is of use to it")
+		return
+	}
 	out := t.TempDir() + "/"
 	cmd := exec.Command("bash", "-c", "exec go build "+strings.Replace(strings.Join(build, " "), "-o /out/", "-o "+out, 1))
 	cmd.Dir = root
