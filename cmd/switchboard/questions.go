@@ -67,6 +67,24 @@ func questions() []question {
 				return c.Totals(ctx, q)
 			},
 		},
+		{
+			use: "device ID", short: "what is known of a device", subject: true,
+			ask: func(ctx context.Context, c *console.Console, q console.Query) (console.Answer, error) {
+				return c.Device(ctx, q)
+			},
+		},
+		{
+			use: "devices", short: "the devices, by id", flags: all(limit, deviceFlags),
+			ask: func(ctx context.Context, c *console.Console, q console.Query) (console.Answer, error) {
+				return c.Devices(ctx, q)
+			},
+		},
+		{
+			use: "links ID", short: "the links that a device declared, and those that are declared to it", subject: true, flags: limit,
+			ask: func(ctx context.Context, c *console.Console, q console.Query) (console.Answer, error) {
+				return c.Links(ctx, q)
+			},
+		},
 	}
 }
 
@@ -105,7 +123,13 @@ func period(cmd *cobra.Command, f *queryFlags) {
 }
 
 func limit(cmd *cobra.Command, f *queryFlags) {
-	cmd.Flags().IntVar(&f.query.Limit, "limit", 0, "longest list (default: everything; of top, 10)")
+	cmd.Flags().IntVar(&f.query.Limit, "limit", 0, "longest list (default: everything; of top 10, of devices 100)")
+}
+
+func deviceFlags(cmd *cobra.Command, f *queryFlags) {
+	cmd.Flags().StringVar(&f.query.State, "state", "", "only devices in this `STATE`: "+strings.Join(console.DeviceStates(), ", "))
+	cmd.Flags().StringVar(&f.query.Prefix, "prefix", "", "only ids that begin with `TEXT`")
+	cmd.Flags().StringVar(&f.query.Cursor, "cursor", "", "go on behind the `CURSOR` that the last answer gave")
 }
 
 func by(choices string) func(*cobra.Command, *queryFlags) {

@@ -35,10 +35,14 @@ type Ports struct {
 	Reach func(ctx context.Context, number string) ([]view.Reporter, []view.Cut, error)
 	// Totals is the sum over all partitions.
 	Totals func(context.Context) (view.Totals, []view.Cut, error)
+	// Devices are the ports of the topic of devices.
+	Devices DevicePorts
 	// Where says where a subscriber is kept.
 	Where func(context.Context, event.Subject) (view.Place, error)
 	// Hash is the canonical hash of all serving generations.
 	Hash func(context.Context) (view.HashAnswer, error)
+	// HashWait is Wait for Hash, which takes tokens of any topic that it covers; nil: Wait.
+	HashWait func(ctx context.Context, t event.Token, only ...event.Partition) ([]view.Lag, error)
 	// Wait waits until partitions (none: all) have reached a token, or ctx is done.
 	Wait func(ctx context.Context, t event.Token, only ...event.Partition) ([]view.Lag, error)
 	// Normalise turns what a person typed into an id as it is stored; nil: ids are given as stored.
@@ -47,14 +51,33 @@ type Ports struct {
 	Now func() time.Time
 }
 
+// DevicePorts are what the console needs of the read models of devices; the Reader of their topic has them.
+type DevicePorts struct {
+	// Partition is where a device is.
+	Partition func(event.Subject) event.Partition
+	// Device reads the head record of a device.
+	Device func(context.Context, event.Subject) (view.DeviceReading, error)
+	// Links calls each for every link that a device declared or ended, in no order; again says that it begins anew.
+	Links func(ctx context.Context, id event.Subject, each func(string, *fold.Edge) error, again func()) (view.DeviceReading, error)
+	// Linked is who declares a link to a device, in no order.
+	Linked func(context.Context, event.Subject) ([]view.Linked, []view.Cut, error)
+	// List is the first k devices after one, by id, whose ids begin with a prefix and which are in one of some states.
+	List func(ctx context.Context, states []fold.DeviceState, prefix, after string, k int) ([]view.Listed, []view.Cut, error)
+	// Wait is Ports.Wait for tokens of facts about devices.
+	Wait func(ctx context.Context, t event.Token, only ...event.Partition) ([]view.Lag, error)
+}
+
 // Query says what is asked. Each query looks at what concerns it.
 type Query struct {
-	Subject event.Subject    // a subscriber; for reach the number
+	Subject event.Subject    // a subscriber, or device; for reach the number
 	Period  indicator.Period // reports that count
 	Limit   int              // longest list; 0: everything (of a ranking 10)
 	By      string           // what a list is ordered by, or which figure a heat map shows; "" is the first of its choices
 	ByWeek  bool             // indicators, hours: each local ISO week as well
 	All     bool             // indicators: calls and texts together too, and every split in the table
+	State   string           // devices: only those that are connected, disconnected or unknown; "" all
+	Prefix  string           // devices: only ids that begin so
+	Cursor  string           // devices: what the answer before gave as next
 	After   event.Token      // the answer should hold what this covers
 	Wait    time.Duration    // for how long After is waited for
 }
@@ -80,6 +103,9 @@ func New(p Ports) *Console {
 	}
 	if p.Normalise == nil {
 		p.Normalise = func(id string) string { return id }
+	}
+	if p.HashWait == nil {
+		p.HashWait = p.Wait
 	}
 	return &Console{ports: p, cache: newCache(cachedAnswers)}
 }
@@ -118,12 +144,16 @@ func (q *Query) choose(choices ...string) error {
 
 // await waits for the query's token, in the partitions that the answer reads (none: all).
 func (c *Console) await(ctx context.Context, q *Query, only ...event.Partition) error {
-	if len(q.After.Next) == 0 || c.ports.Wait == nil {
+	return awaitBy(ctx, c.ports.Wait, q, only...)
+}
+
+func awaitBy(ctx context.Context, wait func(context.Context, event.Token, ...event.Partition) ([]view.Lag, error), q *Query, only ...event.Partition) error {
+	if len(q.After.Next) == 0 || wait == nil {
 		return nil
 	}
 	const least = 100 * time.Millisecond // asking once takes its time, too
 	ctx, cancel := context.WithTimeout(ctx, max(q.Wait, least))
 	defer cancel()
-	_, err := c.ports.Wait(ctx, q.After, only...)
+	_, err := wait(ctx, q.After, only...)
 	return err
 }

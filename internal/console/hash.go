@@ -26,7 +26,7 @@ type PartHash struct {
 
 // Hash answers with the canonical hash of all serving generations, and the position vector that it belongs to.
 func (c *Console) Hash(ctx context.Context, q Query) (*HashAnswer, error) {
-	if err := c.await(ctx, &q); err != nil {
+	if err := awaitBy(ctx, c.ports.HashWait, &q); err != nil {
 		return nil, err
 	}
 	got, err := c.ports.Hash(ctx)

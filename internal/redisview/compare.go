@@ -28,12 +28,14 @@ func (c *Client) Compare(ctx context.Context, p event.Partition, a, b pipeline.G
 	k := &comparing{ctx: ctx, node: node, a: pipeline.LaneID{Partition: p, Generation: a}, b: pipeline.LaneID{Partition: p, Generation: b}}
 	heads := map[string]bool{}
 	for _, id := range []pipeline.LaneID{k.a, k.b} {
-		keys := node.Scan(ctx, 0, Prefix(id)+view.Card+":*", 1000).Iterator()
-		for keys.Next(ctx) {
-			heads[strings.TrimPrefix(keys.Val(), Prefix(id))] = true
-		}
-		if err := keys.Err(); err != nil {
-			return pipeline.Comparison{}, err
+		for _, head := range []string{view.Card, view.DeviceOf} { // a generation has one of the two
+			keys := node.Scan(ctx, 0, Prefix(id)+head+":*", 1000).Iterator()
+			for keys.Next(ctx) {
+				heads[strings.TrimPrefix(keys.Val(), Prefix(id))] = true
+			}
+			if err := keys.Err(); err != nil {
+				return pipeline.Comparison{}, err
+			}
 		}
 	}
 	for _, head := range slices.Sorted(maps.Keys(heads)) {
@@ -96,8 +98,11 @@ func (k *comparing) once(head string) (settled bool, first string, err error) {
 	return true, "", nil
 }
 
-// rest are the other keys of a subscriber, named from its card; none when they are long.
+// rest are the other keys of a subscriber, named from its card, or of a device; none when they are long.
 func (k *comparing) rest(head string, card map[string]string) []string {
+	if device, is := strings.CutPrefix(head, view.DeviceOf+":"); is {
+		return []string{view.LinksKey(event.Subject(device))}
+	}
 	id := event.Subject(strings.TrimPrefix(head, view.Card+":"))
 	var keys []string
 	reports := 0

@@ -177,7 +177,7 @@ func cutOf(lane pipeline.LaneID, pos *pipeline.Pos) (view.Cut, error) {
 		return view.Cut{}, fmt.Errorf("views of the position: %w", err)
 	}
 	return view.Cut{
-		Partition: lane.Partition, Generation: string(lane.Generation), Views: views, Next: pos.Next, Ahead: pos.Ahead, EndNext: pos.Next,
+		Partition: lane.Partition, TopicID: pos.TopicID, Generation: string(lane.Generation), Views: views, Next: pos.Next, Ahead: pos.Ahead, EndNext: pos.Next,
 		RebuildTo: pos.RebuildTo, HistoryFrom: pos.HistoryFrom, Tombstones: pos.Tombstones, Broken: pos.Broken,
 		AppliedAppendMs: pos.AppliedAppendMs, HighWatermark: pos.HighWatermark, CheckedMs: pos.CheckedMs,
 	}, nil

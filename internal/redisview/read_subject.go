@@ -25,6 +25,7 @@ type answer struct {
 	ctx       context.Context
 	lane      pipeline.LaneID
 	id        event.Subject
+	head      string // key of the head record, which holds @
 	reading   view.Reading
 	stands    bool // the last attempt: an answer of a subject that changes meanwhile names both positions
 	delivered *bool
@@ -33,6 +34,10 @@ type answer struct {
 // subject reads about one subject, until it stood still meanwhile, three times at most. again, if any, is called before
 // anything is delivered once more; without it (a stream that cannot be taken back) the first attempt stands.
 func (r *Reader) subject(ctx context.Context, id event.Subject, again func(), read func(*answer) error) (view.Reading, error) {
+	return r.about(ctx, id, view.CardKey(id), again, read)
+}
+
+func (r *Reader) about(ctx context.Context, id event.Subject, head string, again func(), read func(*answer) error) (view.Reading, error) {
 	var reading view.Reading
 	delivered := false
 	p := r.PartitionOf(id)
@@ -45,7 +50,7 @@ func (r *Reader) subject(ctx context.Context, id event.Subject, again func(), re
 				again()
 				delivered = false
 			}
-			a := &answer{Reader: r, ctx: ctx, lane: lane, id: id, stands: again == nil || attempt == attempts, delivered: &delivered}
+			a := &answer{Reader: r, ctx: ctx, lane: lane, id: id, head: head, stands: again == nil || attempt == attempts, delivered: &delivered}
 			err := read(a)
 			reading = a.reading
 			if !errors.Is(err, errMoved) {
@@ -176,7 +181,7 @@ func (a *answer) hash(key string, page *redis.ScanCmd, each func(name, value str
 // pages reads hashes from a cursor on, in one MULTI with the position and the subject's @: the way a long answer goes on.
 func (a *answer) pages(keys []string, cursor uint64, fields int64) ([]*redis.ScanCmd, error) {
 	t := a.trip(a.ctx, a.lane)
-	asked := t.pipe.HGet(a.ctx, t.key(view.CardKey(a.id)), view.AtField)
+	asked := t.pipe.HGet(a.ctx, t.key(a.head), view.AtField)
 	pages := make([]*redis.ScanCmd, len(keys))
 	for i, key := range keys {
 		pages[i] = t.page(key, cursor, fields)
@@ -187,7 +192,7 @@ func (a *answer) pages(keys []string, cursor uint64, fields int64) ([]*redis.Sca
 	}
 	at, err := strconv.ParseInt(asked.Val(), 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("card: field %s holds no number", view.AtField)
+		return nil, fmt.Errorf("%s: field %s holds no number", a.head, view.AtField)
 	}
 	if at != a.reading.At { // else the answer is as true of where the first part was read
 		a.reading.EndNext, a.reading.AtEnd = max(cut.Next, a.reading.EndNext), at

@@ -17,6 +17,7 @@ var ErrUnavailable = errors.New("the read models cannot be read now")
 // Cut says where the read models of one partition stood when they were read.
 type Cut struct {
 	Partition   event.Partition
+	TopicID     event.TopicID // of the log that was folded
 	Generation  string
 	Views       Set   // what the generation holds
 	Next        int64 // offset to be folded next: the position; -1: nothing was folded yet
@@ -63,6 +64,27 @@ type Reading struct {
 	Weeks []WeekCount // ascending
 	At    int64       // offset of the last event folded into the subscriber; -1: none
 	AtEnd int64       // the same when the reading ended; above At the subscriber changed meanwhile
+}
+
+// DeviceReading is what was read of one device.
+type DeviceReading struct {
+	Cut
+	Found  bool // false: no event of the device has been folded, and the rest is zero
+	Record fold.DeviceRecord
+	At     int64 // offset of the last event folded into the device; -1: none
+	AtEnd  int64 // the same when the reading ended; above At the device changed meanwhile
+}
+
+// Linked is a link to a device, and the device that declares it.
+type Linked struct {
+	By   event.Subject
+	Edge fold.Edge
+}
+
+// Listed is a device of a list.
+type Listed struct {
+	Device event.Subject
+	Record fold.DeviceRecord
 }
 
 // Reporter is a subscriber who reported a number, with the figures of the two.

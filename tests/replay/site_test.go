@@ -53,7 +53,7 @@ func newSite(t *testing.T, b backend.Backend) *site {
 	t.Helper()
 	s := &site{T: t, b: b, topic: b.Prefix + "calls.reports", group: b.Prefix + "switchboard-processor"}
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n  snapshots:\n    partitions: %d\n", partitions, partitions)
+	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  devices.lifecycle:\n    partitions: 1\n  dead-letters:\n    partitions: 1\n  snapshots:\n    partitions: %d\n", partitions, partitions)
 	if err := os.WriteFile(overlay, []byte(small), 0o600); err != nil {
 		t.Fatal(err)
 	}

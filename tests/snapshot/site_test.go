@@ -56,7 +56,7 @@ func newSite(t *testing.T, kind string, brokers, settings []string) *site {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	text := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  dead-letters:\n    partitions: 1\n  snapshots:\n    %s\n", partitions, strings.Join(append([]string{fmt.Sprint("partitions: ", partitions)}, settings...), "\n    "))
+	text := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  devices.lifecycle:\n    partitions: 1\n  dead-letters:\n    partitions: 1\n  snapshots:\n    %s\n", partitions, strings.Join(append([]string{fmt.Sprint("partitions: ", partitions)}, settings...), "\n    "))
 	if err := os.WriteFile(overlay, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
