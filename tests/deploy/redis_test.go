@@ -230,7 +230,7 @@ var denials = map[string][]string{
 	},
 	"operator": {
 		"HSET " + cardKey + " a 1", "HSET " + servingKey + " calls.reports/0 g2", "UNLINK " + cardKey, "HDEL v:{calls.reports/0}:generations g1", "HSET v:{calls.reports/0}:gg1:pos next 9", "ZADD v:{calls.reports/0}:gg1:top:in 1 x",
-		"FLUSHALL", "FLUSHDB", "CONFIG SET appendonly no", "KEYS *", "EVAL return 0", "ACL LIST", "SHUTDOWN", "MONITOR", "HGET foreign a", "REPLICAOF NO ONE",
+		"INFO", "FLUSHALL", "FLUSHDB", "CONFIG SET appendonly no", "KEYS *", "EVAL return 0", "ACL LIST", "SHUTDOWN", "MONITOR", "HGET foreign a", "REPLICAOF NO ONE",
 	},
 	"replica": {"HGET " + cardKey + " a", "HGETALL " + servingKey, "FLUSHALL", "INFO", "SCAN 0"},
 	"nobody":  {"PING", "HGET " + cardKey + " a", "INFO", "FLUSHALL", "COMMAND"},
