@@ -87,19 +87,19 @@ func newDeps(log *memlog, c *redisview.Client, l pipeline.Limits, set view.Set) 
 	}
 	return pipeline.Deps{
 		Log: log, Models: c, Generations: c, DeadLetters: log.bury, Decode: decode,
-		NewSubject: func(id event.Subject, s view.Set) view.Subject { return view.NewSubscriber(id, s) },
+		NewSubject: view.NewSubject,
 		Watermark:  log.watermark, Served: func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
 		Views: set, Limits: l, Version: "test", Run: fmt.Sprint("run", rand.Uint32()), Logger: logger,
 	}
 }
 
 // run folds the log with a lane until the read models have reached its end.
-func run(t testing.TB, log *memlog, c *redisview.Client, rdb redis.UniversalClient, l pipeline.Limits) {
+func run(t testing.TB, log *memlog, c *redisview.Client, set view.Set, l pipeline.Limits) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	stats := pipeline.NewStats()
-	lane := pipeline.NewLane(newDeps(log, c, l, allViews), pipeline.Assignment{Partition: log.partition, GroupOffset: -1}, &source{log: log, next: -1}, log, stats)
+	lane := pipeline.NewLane(newDeps(log, c, l, set), pipeline.Assignment{Partition: log.partition, GroupOffset: -1}, &source{log: log, next: -1}, log, stats)
 	done := make(chan error, 1)
 	go func() { done <- lane.Run(ctx) }()
 	for stats.Snapshot().Next < log.end {
@@ -130,27 +130,33 @@ func TestBatchesDoNotMatter(t *testing.T) {
 			defer c.Close()
 			rdb := redis.NewClient(&redis.Options{Addr: at})
 			defer rdb.Close()
-			r := rand.New(rand.NewPCG(1, 2))
-			list := reports(r, 3000, 20, true)
-			for _, batch := range []int{1, 7, 1000} {
-				rdb.FlushAll(t.Context())
-				log := newMemlog(partition)
-				for i, e := range list {
-					id := e.Envelope().ID
-					log.add(id[:], encode(e), r.Int64N(2))
-					if i == len(list)/2 {
-						run(t, log, c, rdb, limits(batch))
-					}
-				}
-				run(t, log, c, rdb, limits(batch))
-				got, err := reference.Dump(t.Context(), rdb, reference.Serving(t.Context(), rdb, partition))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := reference.Diff(got, reference.Of(allViews, list)); diff != nil {
-					t.Fatalf("batches of %d:\n%s", batch, strings.Join(diff, "\n"))
-				}
+			for name, set := range map[string]view.Set{"subscribers": allViews, "devices": deviceViews} {
+				t.Run(name, func(t *testing.T) { batchesDoNotMatter(t, c, rdb, set) })
 			}
 		})
+	}
+}
+
+func batchesDoNotMatter(t *testing.T, c *redisview.Client, rdb *redis.Client, set view.Set) {
+	r := rand.New(rand.NewPCG(1, 2))
+	list := factsFor(set, r, 3000, 20, true)
+	for _, batch := range []int{1, 7, 1000} {
+		rdb.FlushAll(t.Context())
+		log := newMemlog(partition)
+		for i, e := range list {
+			id := e.Envelope().ID
+			log.add(id[:], encode(e), r.Int64N(2))
+			if i == len(list)/2 {
+				run(t, log, c, set, limits(batch))
+			}
+		}
+		run(t, log, c, set, limits(batch))
+		got, err := reference.Dump(t.Context(), rdb, reference.Serving(t.Context(), rdb, partition))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := reference.Diff(got, reference.Of(set, list)); diff != nil {
+			t.Fatalf("batches of %d:\n%s", batch, strings.Join(diff, "\n"))
+		}
 	}
 }

@@ -65,10 +65,14 @@ func newBench(t *testing.T, addr string, db int, set view.Set) *bench {
 	b.redis = redis.NewClient(&redis.Options{Addr: addr, DB: db})
 	t.Cleanup(func() { b.redis.Close() })
 	r := rand.New(rand.NewPCG(7, 7))
-	list := reports(r, 47, 5, set.Has(view.Timeline))[:47]
+	list := factsFor(set, r, 47, 5, set.Has(view.Timeline) || set.About() == event.Devices)[:47]
 	// The last batch ends with the subject that it begins with: when it was written in part, what is left of it changes nothing.
-	end := &event.CallReported{Common: event.Common{Subject: list[36].Envelope().Subject, OccurredAt: 1_710_000_000_000}, Report: event.Report{Counterpart: "c1", Direction: event.Direction(1), Outcome: event.Answered}}
-	end.ID = event.IDOf(end)
+	last := event.Common{Subject: list[36].Envelope().Subject, OccurredAt: 1_710_000_000_000}
+	var end event.Event = &event.CallReported{Common: last, Report: event.Report{Counterpart: "c1", Direction: event.In, Outcome: event.Answered}}
+	if set.About() == event.Devices {
+		end = &event.DeviceLinked{Common: last, Link: event.Link{OtherDeviceID: "s1"}}
+	}
+	end.Envelope().ID = event.IDOf(end)
 	for _, e := range append(list, end) {
 		id := e.Envelope().ID
 		b.events = append(b.events, e)
@@ -78,20 +82,24 @@ func newBench(t *testing.T, addr string, db int, set view.Set) *bench {
 }
 
 // small makes four batches of twelve events, in chunks of one or two subjects.
-func small() pipeline.Limits {
+func (b *bench) small() pipeline.Limits {
 	l := limits(12)
 	l.LiveEvents, l.ChunkCommands, l.Gather, l.Tick = 1, 8, time.Millisecond, 20*time.Millisecond
+	if b.set.About() == event.Devices {
+		l.ChunkCommands = 3
+	}
 	return l
 }
 
 func TestEveryStep(t *testing.T) {
-	server := backend.RealRedis(t, "--databases", "32")
+	server := backend.RealRedis(t, "--databases", "48")
 	unchecked, err := view.NewSet([]string{view.Card, view.Contacts, view.Reach, view.Top, view.TotalsOf})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, set := range []view.Set{allViews, unchecked} {
-		name := []string{"exact", "off"}[i]
+	sets := []view.Set{allViews, unchecked, deviceViews}
+	for i, set := range sets {
+		name := []string{"exact", "off", "devices"}[i]
 		undisturbed := newBench(t, server.Addr, i, set)
 		steps := undisturbed.fold(none, 0)
 		if steps < 25 {
@@ -100,7 +108,7 @@ func TestEveryStep(t *testing.T) {
 		for k, f := range faults {
 			t.Run(fmt.Sprintf("%s/%s", name, f), func(t *testing.T) {
 				t.Parallel()
-				b := newBench(t, server.Addr, 2+len(faults)*i+k, set)
+				b := newBench(t, server.Addr, len(sets)+len(faults)*i+k, set)
 				for at := 1; at <= steps && !t.Failed(); at++ {
 					b.redis.FlushDB(t.Context())
 					b.fold(f, at)
@@ -115,7 +123,7 @@ func (b *bench) fold(f fault, at int) (trips int) {
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
 	defer cancel()
 	w := &wire{bench: b, fault: f, at: at, kill: cancel}
-	stats := b.start(ctx, cancel, w, small(), &group{memlog: b.log, lost: &w.lost})
+	stats := b.start(ctx, cancel, w, b.small(), &group{memlog: b.log, lost: &w.lost})
 	if ctx.Err() == nil && !b.reached(stats) && f != robbed {
 		b.Fatalf("%s %d: the lane ended at %d of %d", f, at, stats.Snapshot().Next, b.log.end)
 	}
@@ -123,7 +131,7 @@ func (b *bench) fold(f fault, at int) (trips int) {
 	w.finish()
 	again, done := context.WithTimeout(b.Context(), 20*time.Second)
 	defer done()
-	one := small()
+	one := b.small()
 	one.CatchupEvents = 1
 	last := &wire{bench: b, kill: done}
 	if s := b.start(again, done, last, one, &group{memlog: b.log}); !b.reached(s) {
@@ -203,7 +211,11 @@ func (b *bench) inspect() error {
 		s := e.Envelope().Subject
 		if _, known := at[s]; !known {
 			at[s] = -1
-			text, err := b.redis.HGet(ctx, redisview.Prefix(id)+view.CardKey(s), "@").Result()
+			head := view.CardKey(s)
+			if b.set.About() == event.Devices {
+				head = view.DeviceKey(s)
+			}
+			text, err := b.redis.HGet(ctx, redisview.Prefix(id)+head, "@").Result()
 			if err == nil {
 				at[s], err = strconv.ParseInt(text, 10, 64)
 			}
@@ -500,7 +512,7 @@ func TestLeaseDecides(t *testing.T) {
 					t.Errorf("before the group has answered, the owner is %q", got)
 				}
 			}
-			stats := b.start(ctx, cancel, w, small(), g)
+			stats := b.start(ctx, cancel, w, b.small(), g)
 			w.finish()
 			if got := owner(); held == (got == "thief.12") {
 				t.Errorf("the owner is %q at the end", got)
