@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/internal/event"
+	"switchboard/internal/redisview"
 	"switchboard/internal/view"
 	"switchboard/tests/backend"
 	"switchboard/tests/fixture"
@@ -27,6 +28,7 @@ func TestViewsPage(t *testing.T) {
 	l.Progress.CheckedMs, l.Progress.AppliedAppendMs, l.Progress.LeaderEpoch = checkedMs, checkedMs-700, 3
 	fold(l, sample(t, "bandicoot_sample_user.csv", "sample_user"))
 	dressUp(t, server.Addr, l)
+	lamp(t, client)
 
 	page, err := os.ReadFile(viewsPage)
 	if err != nil {
@@ -66,6 +68,24 @@ func TestViewsPage(t *testing.T) {
 	}
 }
 
+// lamp folds what the page tells about a device.
+func lamp(t *testing.T, client *redisview.Client) {
+	t.Helper()
+	const id = "lamp-7f3a"
+	l := fixture.Open(t, client, event.PartitionOf(id, 12), 12, "1k7dq2x9qz", view.DeviceNames()...)
+	for _, e := range []event.Event{
+		&event.DeviceConnected{Common: device(id, 0), Session: event.Session{SessionID: "8b76421b", SessionSeq: 2},
+			Description: event.Description{ViaDeviceID: "gateway-1", Transport: "zigbee", Firmware: "2.4.1", Model: "LED1545G12", Manufacturer: "IKEA"}},
+		&event.DeviceRenamed{Common: device(id, 30), Rename: event.Rename{NewName: "kitchen lamp"}},
+		&event.DeviceLinked{Common: device(id, 40), Link: event.Link{OtherDeviceID: "switch-2", LinkKind: "controls"}},
+		&event.DeviceUnlinked{Common: device(id, 50), Link: event.Link{OtherDeviceID: "switch-1"}},
+		&event.DeviceConnected{Common: device(id, 60), Session: event.Session{SessionID: "c01d7a55", SessionSeq: 3}, Description: event.Description{ViaDeviceID: "gateway-1", Firmware: "2.5.0"}},
+	} {
+		e.Envelope().ID = event.IDOf(e)
+		l.Fold(e)
+	}
+}
+
 // dressUp gives the position the names that a real one has, and a time that does not change.
 func dressUp(t *testing.T, addr string, l *fixture.Lane) {
 	t.Helper()
@@ -88,7 +108,11 @@ func TestViewsPageNamesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := append(view.CardFields(), view.AtField)
-	names = append(names, view.Names()...)
+	names = append(append(names, view.Names()...), view.DeviceNames()...)
+	names = append(names, view.DeviceFields()...)
+	for _, state := range view.DeviceStates() {
+		names = append(names, view.DevicesKey(state))
+	}
 	for _, top := range view.TopNames() {
 		names = append(names, view.TopKey(top))
 	}
