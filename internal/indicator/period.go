@@ -130,8 +130,6 @@ func (p Period) Select(reports []Report) []Report {
 	return selected
 }
 
-const weekMs = 7 * dayMs
-
 // Weeks are the UTC ISO weeks that have to be read to meet every report of the period, in order: those it touches,
 // and one more at both ends, because a local date may lie in the week before or after. ok is false where a
 // bound is open: use Reads on the weeks that exist.
