@@ -25,6 +25,7 @@ import (
 	"switchboard/internal/intake"
 	"switchboard/internal/kafkalog"
 	"switchboard/internal/pipeline"
+	"switchboard/internal/view"
 	"switchboard/tests/backend"
 	"switchboard/tests/reference"
 	"switchboard/topology"
@@ -91,6 +92,7 @@ func (in *installation) config(env ...string) *config.Config {
 	if err != nil {
 		in.Fatal(err)
 	}
+	cfg.Processor.Views = view.Names() // the hash and its vector are those of reports
 	return cfg
 }
 
