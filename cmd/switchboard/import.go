@@ -42,7 +42,7 @@ Rows that are no reports are listed in FILE.rejects with file:line and reason; a
 		RunE: func(cmd *cobra.Command, got []string) error { return c.importFile(cmd, got[0], f) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.options.Format, "format", "ndjson", "`FORMAT` of the file: bandicoot, cdr or ndjson")
+	flags.StringVar(&f.options.Format, "format", "ndjson", "`FORMAT` of the file: bandicoot, cdr, ndjson or device-ndjson")
 	flags.StringVar(&f.options.Subscriber, "subscriber", "", "bandicoot: `ID` whose file it is")
 	flags.StringSliceVar(&f.columns, "map", nil, "cdr: columns as `caller=COL,callee=COL,time=COL,duration=COL`; also kind, outcome, antenna, callee_antenna, id")
 	flags.StringVar(&f.options.TimeLayout, "time-layout", "", "cdr: unix, unixms, rfc3339 or a `LAYOUT` of Go's time package")

@@ -76,7 +76,7 @@ func TestHTTP(t *testing.T) {
 			{name: "an array that does not end", body: "[" + good(1), status: 400, says: []string{"not closed"}},
 			{name: "no gzip", body: "[" + good(1) + "]", headers: []string{"Content-Encoding", "gzip"}, status: 400, says: []string{"not what Content-Encoding says"}},
 			{name: "half a gzip", raw: gzipped("[" + good(1) + "]")[:40], headers: []string{"Content-Encoding", "gzip"}, status: 400},
-			{name: "too many", body: many(1001), status: 413, says: []string{"1000 reports"}},
+			{name: "too many", body: many(1001), status: 413, says: []string{"1000 items"}},
 			{name: "too large", body: "[" + strings.Repeat(" ", 1<<20) + good(1) + "]", status: 413},
 			{name: "too large when decompressed", raw: gzipped("[" + strings.Repeat(" ", 1<<21) + good(1) + "]"), headers: []string{"Content-Encoding", "gzip"}, status: 413},
 			{name: "a bomb", raw: zstded(strings.Repeat(" ", 50<<20)), headers: []string{"Content-Encoding", "zstd"}, status: 413},

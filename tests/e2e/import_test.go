@@ -187,7 +187,7 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		{args: nil, code: 2, says: "want one FILE"},
 		{args: []string{good, good}, code: 2, says: "want one FILE"},
-		{args: []string{good, "--format", "xml"}, code: 2, says: "want bandicoot, cdr or ndjson"},
+		{args: []string{good, "--format", "xml"}, code: 2, says: "want bandicoot, cdr, ndjson or device-ndjson"},
 		{args: []string{good, "--output", "xml"}, code: 2, says: "--output"},
 		{args: []string{good, "--sides", "both"}, code: 2, says: "format ndjson"},
 		{args: []string{good, "--map", "caller"}, code: 2, says: "--map"},

@@ -116,7 +116,7 @@ func TestSideBySide(t *testing.T) {
 			}
 		}
 		eventually(t, "two processors share the partitions", func() string {
-			first, second := all[2].metric("switchboard_processor_lane_state"), all[3].metric("switchboard_processor_lane_state")
+			first, second := all[2].metric("switchboard_processor_lane_state", "calls.reports/"), all[3].metric("switchboard_processor_lane_state", "calls.reports/")
 			if first+second != partitions || first == 0 || second == 0 {
 				return fmt.Sprintf("they have %v and %v", first, second)
 			}
@@ -291,7 +291,7 @@ func TestDrainProcessor(t *testing.T) {
 		s := builtSite(t, b)
 		env := s.with("SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=30s", "SWITCHBOARD_PROCESSOR_BATCH_LIVE_EVENTS=50")
 		first, second := start(t, env, "processor").ready(), start(t, env, "processor").ready()
-		lanes := func(p *process) float64 { return p.metric("switchboard_processor_lane_state") }
+		lanes := func(p *process) float64 { return p.metric("switchboard_processor_lane_state", "calls.reports/") }
 		eventually(t, "they share", func() string {
 			if a, b := lanes(first), lanes(second); a == 0 || b == 0 || a+b != partitions {
 				return fmt.Sprint(a, " and ", b)
@@ -390,7 +390,7 @@ func TestSecondSignal(t *testing.T) {
 		p := start(t, s.with("SWITCHBOARD_SHUTDOWN_DRAIN_DEADLINE=300ms"), "processor").ready()
 		// A chunk that is in flight when Redis freezes is waited for, no longer than the deadline.
 		eventually(t, "the lanes are there", func() string {
-			if n := p.metric("switchboard_processor_lane_state", `state="live"`); n != partitions {
+			if n := p.metric("switchboard_processor_lane_state", `state="live"`, "calls.reports/"); n != partitions {
 				return fmt.Sprint(n)
 			}
 			return ""
