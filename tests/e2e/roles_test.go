@@ -98,9 +98,13 @@ func TestSideBySide(t *testing.T) {
 			for path, want := range map[string]string{
 				"/healthz": "ok", "/readyz": "ready\n", "/metrics": "switchboard_build_info", "/debug/pprof/goroutine?debug=1": "goroutine profile", "/": "/metrics",
 			} {
-				if code, body := p.get(path); code != http.StatusOK || !strings.Contains(body, want) {
-					t.Errorf("%s of %s: %d, without %q:\n%.500s", path, p.name, code, want, body)
-				}
+				// Eventually: while a second member joins, partitions are being claimed.
+				eventually(t, path+" of "+p.name, func() string {
+					if code, body := p.get(path); code != http.StatusOK || !strings.Contains(body, want) {
+						return fmt.Sprintf("%d, without %q:\n%.500s", code, want, body)
+					}
+					return ""
+				})
 			}
 			for _, path := range []string{"/debug/pprof/cmdline", "/v1/reports", "/nothing"} {
 				if code, body := p.get(path); path == "/debug/pprof/cmdline" && strings.Contains(body, programs.dir) || path != "/debug/pprof/cmdline" && code != http.StatusNotFound {
