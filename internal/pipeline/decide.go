@@ -63,7 +63,7 @@ type Want struct {
 	Otherwise   Action // Stop or Refuse
 }
 
-// ending is how hints end that leave a partition alone.
+// skipping is the hint of rule 10.
 const skipping = "skipping is not offered: a view with holes is no fold of the log"
 
 // Decide applies the rules of DESIGN.md 6 in their order; the first that holds decides.

@@ -29,8 +29,8 @@ func ours(next int64) string {
 }
 
 // TestDecide is DESIGN.md 6 as a table: every row, at its edges, and rows that hold at the same time in the order of their
-// numbers. A build beside the serving generation is not there yet, so whatever asks for one stops (rows 3 broken, 4, 5, 6, 8)
-// and so does what is to be refused (10, 11). Row 2 needs builds.
+// numbers. Row 2, the builder, is
+// tried by tests/replay.
 func TestDecide(t *testing.T) {
 	group := func(offset int64, metadata string) func(*Observed) {
 		return func(o *Observed) { o.Group.GroupOffset, o.Group.Metadata = offset, metadata }
