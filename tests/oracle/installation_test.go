@@ -236,10 +236,15 @@ func (in *installation) covers(token event.Token) {
 	}
 }
 
-// wait returns when the read models hold everything that was taken in.
+// wait returns when the read models hold everything that was taken in, and every partition is
+// served, those too in which nothing stands: a hash is of all of them.
 func (in *installation) wait() {
 	in.Helper()
-	if err := app.WaitFor(in.Context(), in.config(), event.Subscribers, in.upTo, patience); err != nil {
+	want := event.Token{Topic: in.upTo.Topic, Next: map[int32]int64{}}
+	for p := range int32(partitions) {
+		want.Next[p] = in.upTo.Next[p]
+	}
+	if err := app.WaitFor(in.Context(), in.config(), event.Subscribers, want, patience); err != nil {
 		in.Fatal(err)
 	}
 }
