@@ -12,26 +12,26 @@ import (
 	"time"
 )
 
-// family is rows that are measured together.
-type family struct {
+// group is rows that are measured together, on servers that it finds empty but for topics of others.
+type group struct {
 	name    string
 	measure func(ctx context.Context, b *bench) error
 }
 
-// families in the order in which they are measured; a later one uses what an earlier one left. Peers (Flink, Kafka Streams, on the
-// card alone) will be the last line.
-func families() []family {
-	return []family{
+// groups in the order in which they are measured.
+func groups() []group {
+	return []group{
+		{"restore", measureRestore},
 		{"catch-up", measureCatchup},
 		{"live", measureLive},
 		{"ingest", measureIngest},
 	}
 }
 
-func familyNames() []string {
+func groupNames() []string {
 	var names []string
-	for _, f := range families() {
-		names = append(names, f.name)
+	for _, g := range groups() {
+		names = append(names, g.name)
 	}
 	return names
 }
@@ -46,6 +46,7 @@ type bench struct {
 	say     func(format string, args ...any) // progress, for people
 }
 
+// run measures group after group. One that fails says so, and does not keep the next from being measured; its rows so far count.
 func run(ctx context.Context, o options, environ []string, out io.Writer) error {
 	s, err := connectServers(ctx, environ)
 	if err != nil {
@@ -57,28 +58,32 @@ func run(ctx context.Context, o options, environ []string, out io.Writer) error 
 		fmt.Fprintf(os.Stderr, "bench %5.1fs: %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 	}
 	before := load()
-	var failed error // what was measured before it is printed all the same
-	for _, f := range families() {
-		if !slices.Contains(o.rows, f.name) {
+	var failed error
+	for _, g := range groups() {
+		if !slices.Contains(o.only, g.name) || ctx.Err() != nil {
 			continue
 		}
-		if err := f.measure(ctx, b); err != nil {
-			failed = fmt.Errorf("%s: %w", f.name, err)
-			break
+		known, began := len(b.rows), time.Now()
+		if err := g.measure(ctx, b); err != nil {
+			err = fmt.Errorf("%s: %w", g.name, err)
+			b.say("%v", err)
+			failed = errors.Join(failed, err)
 		}
+		fmt.Fprintf(out, "\n%s, %.0f s, load %s\n\n", g.name, time.Since(began).Seconds(), load())
+		printTable(out, b.rows[known:])
+		failed = errors.Join(failed, writeJSON(o.out, "summary.json", b.rows), s.empty(context.WithoutCancel(ctx)))
 	}
-	fmt.Fprintf(out, "\n%s events of %s subscribers; %d cores, shared with broker and Redis; load before %s, after %s; %.0f s\n\n",
-		number(float64(o.events)), number(float64(o.subscribers)), runtime.NumCPU(), before, load(), time.Since(b.began).Seconds())
+	fmt.Fprintf(out, "\nAll rows: %d cores, shared with broker and Redis; load before %s, after %s; %.0f s\n\n", runtime.NumCPU(), before, load(), time.Since(b.began).Seconds())
 	printTable(out, b.rows)
 	if o.viewsTable {
 		fmt.Fprintln(out)
 		printViews(out, b.views)
 	}
-	return errors.Join(failed, writeJSON(o.out, "summary.json", b.rows))
+	return failed
 }
 
-// details writes what stands behind the rows of a family.
-func (b *bench) details(family string, v any) error { return writeJSON(b.out, family+".json", v) }
+// details writes what stands behind the rows of a group.
+func (b *bench) details(group string, v any) error { return writeJSON(b.out, group+".json", v) }
 
 // warmUp is how long something runs before it is measured.
 func (b *bench) warmUp() time.Duration { return min(time.Second, b.seconds) }

@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 	environ := append(os.Environ(), "SWITCHBOARD_KAFKA_KIND=embedded", "SWITCHBOARD_KAFKA_BROKERS="+strings.Join(b.Brokers, ","),
 		"SWITCHBOARD_REDIS_KIND=embedded", "SWITCHBOARD_REDIS_ADDRS="+b.Redis[0])
 	o := options{
-		events: 2000, subscribers: 50, wide: 300, rows: familyNames(), rounds: 1, seconds: 300 * time.Millisecond, out: t.TempDir(), viewsTable: true,
+		events: 2000, subscribers: 50, wide: 300, only: groupNames(), rounds: 1, seconds: 300 * time.Millisecond, out: t.TempDir(), viewsTable: true,
 	}
 	var out strings.Builder
 	if err := run(t.Context(), o, environ, &out); err != nil {
@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"limit: drain", "catch-up, 50", "start to first write", "live at maximum", "event to visible", "Redis time of timeline", "ingest over HTTP, batches of 100", "ingest goodput", "catch-up, 300", "acknowledged events"} {
+	for _, want := range []string{"limit: drain", "catch-up, 50", "start to first write", "live at maximum", "event to visible", "Redis time of timeline", "ingest over HTTP, batches of 100", "ingest goodput", "catch-up, 300", "acknowledged events", "restore seconds, 2,000 reports of 50", "refold seconds"} {
 		found := false
 		for _, r := range rows {
 			if name := r["row"].(string); strings.HasPrefix(name, want) {

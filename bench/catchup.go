@@ -55,7 +55,7 @@ func (b *bench) catchup(ctx context.Context, subscribers int) ([]catchupRound, e
 	}
 	defer os.RemoveAll(folder)
 	b.say("catch-up: warming up, recording")
-	if _, err := b.catchupOnce(ctx, t, c, spec{Record: folder}); err != nil {
+	if _, err := b.catchupOnce(ctx, t, c.ends(), spec{Record: folder}); err != nil {
 		return nil, err
 	}
 	recorded, err := readRecording(folder)
@@ -85,7 +85,7 @@ func (b *bench) catchup(ctx context.Context, subscribers int) ([]catchupRound, e
 // fill makes a corpus and appends it to the log.
 func (b *bench) fill(ctx context.Context, t *site, r *reporter) (*corpus, error) {
 	b.say("encoding %s events of %s subscribers", number(float64(b.events)), number(float64(r.subscribers)))
-	c, err := newCorpus(r, b.events, t.partitions())
+	c, err := newCorpus(r, b.events, t.partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (b *bench) catchupRound(ctx context.Context, t *site, c *corpus, recorded r
 		return r, err
 	}
 	runtime.GC()
-	if r, err = b.catchupOnce(ctx, t, c, s); err != nil {
+	if r, err = b.catchupOnce(ctx, t, c.ends(), s); err != nil {
 		return r, err
 	}
 	r.Drain, r.Decode, r.Fold, r.Replay = drain, decode, folded, replay
@@ -119,14 +119,11 @@ func (b *bench) catchupRound(ctx context.Context, t *site, c *corpus, recorded r
 }
 
 // catchupOnce empties Redis and runs a processor until it has reached the end of the log. Its rate counts from its first claim on.
-func (b *bench) catchupOnce(ctx context.Context, t *site, c *corpus, s spec) (r catchupRound, err error) {
+func (b *bench) catchupOnce(ctx context.Context, t *site, ends []int64, s spec) (r catchupRound, err error) {
 	if err := b.servers.empty(ctx); err != nil {
 		return r, err
 	}
-	s.Role = "processor"
-	for _, list := range c.parts {
-		s.Ends = append(s.Ends, int64(len(list)))
-	}
+	s.Role, s.Ends = "processor", ends
 	redis, kafka := b.servers.redisState(ctx), b.servers.kafka.cpu()
 	p, err := t.start(ctx, s)
 	if err != nil {
@@ -145,7 +142,7 @@ func (b *bench) catchupOnce(ctx context.Context, t *site, c *corpus, s spec) (r 
 		return r, err
 	}
 	did := b.servers.redisState(ctx).since(redis)
-	n := float64(c.n)
+	n := float64(sum(ends))
 	took := reached.At.Sub(claimed.At)
 	r = catchupRound{
 		Ours: n / took.Seconds(), FirstWriteMs: float64(written.At.Sub(p.began).Microseconds()) / 1000, PeakBytes: reached.PeakBytes,

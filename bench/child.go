@@ -29,7 +29,7 @@ const childVariable = "BENCH_CHILD"
 // spec is what a child is to do.
 type spec struct {
 	Role    string
-	Ends    []int64 `json:",omitempty"` // of a processor: when these positions are reached, it says so
+	Ends    []int64 `json:",omitempty"` // of a processor or, of its snapshots, a snapshotter: when these positions are reached, it says so
 	Record  string  `json:",omitempty"` // folder for what is sent to Redis
 	Profile string  `json:",omitempty"` // prefix of profiles
 }
@@ -176,7 +176,7 @@ func tell(n news) {
 }
 
 func (s *spec) run(ctx context.Context) error {
-	cfg, err := config.Load(config.Options{Environ: os.Environ(), Roles: []config.Role{config.RoleProcessor, config.RoleIngest}})
+	cfg, err := config.Load(config.Options{Environ: os.Environ(), Roles: []config.Role{config.RoleProcessor, config.RoleIngest, config.RoleSnapshotter}})
 	if err != nil {
 		return err
 	}
@@ -188,6 +188,10 @@ func (s *spec) run(ctx context.Context) error {
 	switch s.Role {
 	case "processor":
 		err = s.processor(ctx, cfg, log)
+	case "snapshotter":
+		sn := &app.Snapshotter{Config: cfg, Logger: log}
+		go s.watchSnapshots(ctx, sn)
+		err = sn.Run(ctx)
 	case "ingest":
 		in := &app.Ingest{Config: cfg, Logger: log, Listening: func(addr string) {
 			n := takeNews("listening")
@@ -248,6 +252,22 @@ func (s *spec) watch(ctx context.Context, p *app.Processor) {
 			at := takeNews("reached")
 			at.Mutations, at.Chunks, at.Batches, at.Commit = n.Mutations, n.Chunks, n.Batches, n.Commit
 			tell(at)
+			return
+		}
+	}
+}
+
+// watchSnapshots tells when the snapshots have come to the ends.
+func (s *spec) watchSnapshots(ctx context.Context, sn *app.Snapshotter) {
+	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+		lanes, reached := sn.Lanes(), 0
+		for partition, l := range lanes {
+			if l.Snapshot >= s.Ends[partition.Number] || s.Ends[partition.Number] == 0 {
+				reached++
+			}
+		}
+		if reached == len(s.Ends) {
+			tell(takeNews("reached"))
 			return
 		}
 	}

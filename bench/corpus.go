@@ -122,6 +122,33 @@ func newCorpus(r *reporter, n int, partitions int32) (*corpus, error) {
 	return c, nil
 }
 
+// ends is where each partition ends in a log that holds the corpus and nothing else.
+func (c *corpus) ends() []int64 {
+	ends := make([]int64, len(c.parts))
+	for p, list := range c.parts {
+		ends[p] = int64(len(list))
+	}
+	return ends
+}
+
+func sum(list []int64) (n int64) {
+	for _, v := range list {
+		n += v
+	}
+	return n
+}
+
+// cut parts a corpus in two, so many percent of each partition and the rest.
+func (c *corpus) cut(percent int) (head, tail *corpus) {
+	head, tail = &corpus{}, &corpus{}
+	for _, list := range c.parts {
+		n := len(list) * percent / 100
+		head.parts, tail.parts = append(head.parts, list[:n]), append(tail.parts, list[n:])
+		head.n, tail.n = head.n+n, tail.n+len(list)-n
+	}
+	return head, tail
+}
+
 // newProducer appends as the roles do.
 func newProducer(brokers []string, linger time.Duration) (*kgo.Client, error) {
 	return kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(linger),

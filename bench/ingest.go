@@ -121,7 +121,7 @@ func (d *door) hit(ctx context.Context, l httpLoad) (loadResult, error) {
 
 // requests are n different ones, each of so many reports.
 func (b *bench) requests(events, n int) [][]byte {
-	if b.short {
+	if b.quick {
 		n /= 5
 	}
 	r := newReporter(events*n, b.subscribers, 0)
@@ -154,7 +154,7 @@ func (b *bench) ingestRows(shape string, ours, bare []loadResult) {
 
 // overload offers twice of what batches reached, on connections enough to have it all under way.
 func (b *bench) overload(ctx context.Context, ours *door, d *ingestDetails) error {
-	if b.short {
+	if b.quick {
 		return nil
 	}
 	shape := shapes[1]

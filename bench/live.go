@@ -87,7 +87,7 @@ func (l *live) prepare(ctx context.Context) (err error) {
 		}
 	}
 	past := min(l.events, 1_000_000)
-	c, err := newCorpus(newReporter(past, l.subscribers, 0), past, l.site.partitions())
+	c, err := newCorpus(newReporter(past, l.subscribers, 0), past, l.site.partitions)
 	if err != nil {
 		return err
 	}
@@ -95,12 +95,12 @@ func (l *live) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	l.say("live: building the read models that are there at the start")
-	if _, err := l.catchupOnce(ctx, l.site, c, spec{Record: filepath.Join(l.folder, "catch-up")}); err != nil {
+	if _, err := l.catchupOnce(ctx, l.site, c.ends(), spec{Record: filepath.Join(l.folder, "catch-up")}); err != nil {
 		return err
 	}
 	// As many as two cores could ever fold in the time that they have to last for: warm-up, maximum, latency at half of it.
-	coming := int(200_000 * l.seconds.Seconds())
-	future, err := newCorpus(newReporter(coming, l.subscribers, weeks), coming, l.site.partitions())
+	coming := int(250_000 * (l.warmUp() + l.seconds).Seconds())
+	future, err := newCorpus(newReporter(coming, l.subscribers, weeks), coming, l.site.partitions)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 // Command bench measures the pipeline on a real Kafka and Redis, each figure beside the limit of its kind, taken in the same run:
 // absolute figures depend on the machine and on who else uses it, ratios hardly.
 //
-//	make bench                          everything, 12 minutes at most
-//	make bench ARGS=--short             200,000 events, 2 minutes
-//	make bench ARGS="--short --rows catch-up,live --profile prof"
+//	make bench                                   every group but the peers
+//	make bench PEERS=1                           those too: Flink and Kafka Streams, on the same small read model
+//	make bench ARGS="-quick -only restore,live"  small sizes, to try
+//	make bench ARGS="-quick -only catch-up -profile prof"
 //
-// It prints one table and writes out/summary.json beside this file, and a file of details for each family of rows. `make bench` starts the servers; without it
-// SWITCHBOARD_KAFKA_BROKERS and SWITCHBOARD_REDIS_ADDRS say where they are. Redis must be empty: it is emptied again and again.
+// It prints the rows of each group as they come, in the end one table of all, and writes out/summary.json beside this file after each group, with a file of details
+// for each. `make bench` starts the servers; without it SWITCHBOARD_KAFKA_BROKERS and SWITCHBOARD_REDIS_ADDRS say where they are. Redis must be empty: it is
+// emptied again and again.
 package main
 
 import (
@@ -42,8 +44,8 @@ type options struct {
 	events      int
 	subscribers int
 	wide        int // subscribers of the second catch-up; 0: none
-	rows        []string
-	short       bool
+	only        []string
+	quick       bool
 	rounds      int
 	seconds     time.Duration // of each timed phase
 	out         string
@@ -53,12 +55,12 @@ type options struct {
 
 func parseFlags(args []string) (options, error) {
 	var o options
-	var rows string
+	var only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.BoolVar(&o.short, "short", false, "fewer events, shorter phases: two minutes instead of twelve")
-	f.IntVar(&o.events, "events", 0, "events of a catch-up (2,000,000; with --short 200,000)")
+	f.BoolVar(&o.quick, "quick", false, "a tenth of the events, shorter phases, one round: to try, not to believe")
+	f.IntVar(&o.events, "events", 0, "events of a catch-up (2,000,000; with -quick 200,000)")
 	f.IntVar(&o.subscribers, "subscribers", 20_000, "subscribers that they are spread over")
-	f.StringVar(&rows, "rows", strings.Join(familyNames(), ","), "families of rows to measure")
+	f.StringVar(&only, "only", strings.Join(groupNames(), ","), "`GROUPS` of rows to measure")
 	f.StringVar(&o.out, "out", "bench/out", "`FOLDER` for summary.json and the details")
 	f.StringVar(&o.profile, "profile", "", "`FOLDER` for CPU and allocation profiles of the roles")
 	f.BoolVar(&o.viewsTable, "views-table", false, "print the table of VIEWS.md: what each view costs")
@@ -66,22 +68,27 @@ func parseFlags(args []string) (options, error) {
 		return o, err
 	}
 	o.rounds, o.seconds, o.wide = 2, 8*time.Second, 1_000_000
-	if o.short {
-		o.rounds, o.seconds, o.wide = 3, 3*time.Second, 0
+	if o.quick {
+		o.rounds, o.seconds, o.wide = 1, 2*time.Second, 100_000
 	}
 	if o.events == 0 {
-		o.events = 2_000_000
-		if o.short {
-			o.events = 200_000
-		}
+		o.events = o.size(2_000_000)
 	}
-	o.rows = strings.Split(rows, ",")
-	for _, name := range o.rows {
-		if !slices.Contains(familyNames(), name) {
-			err := fmt.Errorf("no rows %q: want some of %s", name, strings.Join(familyNames(), ", "))
+	o.only = strings.Split(only, ",")
+	for _, name := range o.only {
+		if !slices.Contains(groupNames(), name) {
+			err := fmt.Errorf("no group %q: want some of %s", name, strings.Join(groupNames(), ", "))
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			return o, err
 		}
 	}
 	return o, nil
+}
+
+// size is n, or with -quick a tenth of it.
+func (o *options) size(n int) int {
+	if o.quick {
+		return n / 10
+	}
+	return n
 }

@@ -30,6 +30,8 @@ type servers struct {
 	brokers []string
 	redis   *redis.Client
 	kafka   *process // the broker; nil when it is not known
+
+	partitions int32 // of the topic of facts
 }
 
 // connectServers refuses a Redis that holds anything: it will be emptied.
@@ -45,6 +47,12 @@ func connectServers(ctx context.Context, environ []string) (*servers, error) {
 	case n > 0:
 		return nil, fmt.Errorf("the Redis at %s holds %d keys, and bench would delete them: give it an empty one", cfg.Redis.Addrs[0], n)
 	}
+	top, err := app.LoadTopology(cfg)
+	if err != nil {
+		return nil, err
+	}
+	facts, _ := top.Topic(cfg.Kafka.TopicPrefix + "calls.reports")
+	s.partitions = facts.Partitions
 	if pids, err := filepath.Glob(filepath.Join(os.Getenv("SWITCHBOARD_LOCAL_DIR"), "run", "kafka-*.pid")); err == nil && len(pids) == 1 {
 		s.kafka = processOf(pids[0])
 	}
@@ -85,16 +93,6 @@ func (t *site) childEnviron(more ...string) []string {
 
 func (t *site) topic() string { return t.prefix + "calls.reports" }
 
-// partitions is how many the topic of facts has.
-func (t *site) partitions() int32 {
-	top, err := app.LoadTopology(t.config)
-	if err != nil {
-		panic(err) // it was loaded before
-	}
-	topic, _ := top.Topic(t.topic())
-	return topic.Partitions
-}
-
 // ends is where each partition of the topic of facts ends.
 func (t *site) ends(ctx context.Context) ([]int64, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(t.brokers...))
@@ -102,7 +100,7 @@ func (t *site) ends(ctx context.Context) ([]int64, error) {
 		return nil, err
 	}
 	defer client.Close()
-	return listEnds(ctx, client, t.topic(), t.partitions())
+	return listEnds(ctx, client, t.topic(), t.partitions)
 }
 
 // positions is how far each partition is folded, by what lies in Redis; 0 where nothing is.
@@ -111,7 +109,7 @@ func (t *site) positions(ctx context.Context) (*positions, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &positions{redis: t.redis, next: make([]int64, t.partitions())}
+	p := &positions{redis: t.redis, next: make([]int64, t.partitions)}
 	for i := range p.next {
 		id := event.Partition{Topic: t.topic(), Number: int32(i)}
 		name, ok := names[id.String()]
@@ -145,12 +143,7 @@ func (p *positions) read(ctx context.Context) error {
 	return nil
 }
 
-func (p *positions) sum() (n int64) {
-	for _, next := range p.next {
-		n += next
-	}
-	return n
-}
+func (p *positions) sum() int64 { return sum(p.next) }
 
 // empty empties Redis and its counters.
 func (s *servers) empty(ctx context.Context) error {

@@ -18,7 +18,7 @@ type row struct {
 	Value float64  `json:"value"`
 	Unit  string   `json:"unit"`
 	Limit *float64 `json:"limit"` // the same thing without what we add, in the same unit
-	Ratio *float64 `json:"ratio"` // value to limit
+	Ratio *float64 `json:"ratio"` // of speeds: value to limit where they are rates, limit to value where they are times
 	Goal  *float64 `json:"goal"`  // of the ratio if there is one, else of the value
 	Met   *bool    `json:"met"`
 
@@ -35,6 +35,20 @@ func against(name string, value float64, unit string, limit, goal float64, by st
 	ratio := value / limit
 	met := ratio >= goal
 	return row{Row: name, Value: value, Unit: unit, Limit: &limit, Ratio: &ratio, Goal: &goal, Met: &met, by: by}
+}
+
+// faster is a row of a time: its speed must reach goal times that of its limit.
+func faster(name string, value float64, unit string, limit, goal float64, by string) row {
+	r := share(name, value, unit, limit, by)
+	met := *r.Ratio >= goal
+	r.Goal, r.Met = &goal, &met
+	return r
+}
+
+// share is a row of a time beside its limit, with no goal.
+func share(name string, value float64, unit string, limit float64, by string) row {
+	ratio := limit / value
+	return row{Row: name, Value: value, Unit: unit, Limit: &limit, Ratio: &ratio, by: by}
 }
 
 // below is a row whose value must not exceed goal.
