@@ -167,6 +167,7 @@ func TestFileErrors(t *testing.T) {
 	expect(t, "no file", err, "--config: open ")
 }
 
+//fault:h7 every wrong value names its key
 func TestValueErrors(t *testing.T) {
 	set := func(variables ...string) []string { return variables }
 	for _, test := range []struct {
@@ -251,6 +252,7 @@ func TestRolesHaveTheirNeeds(t *testing.T) {
 	expect(t, "dev in prod", err, `env: "prod": embedded servers are for dev only`)
 }
 
+//fault:h7 a secret never prints
 func TestSecretNeverPrints(t *testing.T) {
 	c := Config{Redis: Redis{Password: "hunter2"}}
 	var shown strings.Builder

@@ -242,6 +242,8 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+//fault:e1 frames and bodies of every kind of wrong
+//fault:e3 values that are none
 func TestBadValues(t *testing.T) {
 	enc, _ := codecs(t)
 	dec, err := NewDecoder(func(id uint32) (string, error) {
@@ -323,6 +325,8 @@ func TestBadValues(t *testing.T) {
 }
 
 // A registry that does not answer condemns nothing, and is asked again; one that answers is asked once.
+//
+//fault:e2 a registry that does not answer is no poison
 func TestRegistryThatFails(t *testing.T) {
 	down, asked := errors.New("connection refused"), 0
 	enc, err := NewEncoder(SchemaIDs{"CallReported": 7, "TextReported": 8, "CallReportAmended": 9, "ReportSubmitted": 10,
@@ -422,6 +426,8 @@ func TestExamples(t *testing.T) {
 }
 
 // Bytes that claim more than they are must cost no more than they are.
+//
+//fault:e1 lengths that promise gigabytes take no memory
 func TestHostileBytesStaySmall(t *testing.T) {
 	dec, err := NewDecoder(func(uint32) (string, error) {
 		return `{"type":"record","name":"ReportSubmitted","namespace":"switchboard","fields":[

@@ -133,6 +133,7 @@ func foldAll(list []event.Event) *fold.Subscriber {
 	return s
 }
 
+//fault:k14 any order, any duplicates
 func TestFoldIsOrderFreeAndExact(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -164,6 +165,8 @@ func TestFoldIsOrderFreeAndExact(t *testing.T) {
 }
 
 // Noise: everything that is not content changes nothing.
+//
+//fault:h8 the fold reads nothing but content
 func TestFoldReadsContentOnly(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	list := history(r, 50)

@@ -141,6 +141,8 @@ func TestOffset(t *testing.T) {
 	}
 }
 
+//fault:e3 impossible values, at the door
+//fault:e4 the future, at the door
 func TestAcceptRefuses(t *testing.T) {
 	in := newIntake(t)
 	const id = "9b1c6a1e-0000-8000-8000-000000000000"

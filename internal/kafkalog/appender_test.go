@@ -62,6 +62,8 @@ func TestAppend(t *testing.T) {
 
 // TestAppendWhileNothingAnswers: while no broker takes anything, what was sent is unknown at the deadline, and what finds
 // no room is refused at once; later everything that was sent stands in the log, once.
+//
+//fault:h1 unknown at the deadline, refused when the buffer is full, once in the log in the end
 func TestAppendWhileNothingAnswers(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)
@@ -125,6 +127,7 @@ func TestCloseGivesUp(t *testing.T) {
 	}
 }
 
+//fault:k15 a broker that lost what it acknowledged stops the appender
 func TestDataLossStopsAppender(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)
@@ -141,6 +144,7 @@ func TestDataLossStopsAppender(t *testing.T) {
 	}
 }
 
+//fault:k17 TLS and SCRAM, and what a wrong password says
 func TestTLSAndSASL(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil) // for its certificate
 	server.StartTLS()

@@ -92,6 +92,7 @@ func TestSameReportIsSaidSeldom(t *testing.T) {
 	}
 }
 
+//fault:p9 a commit that is answered with an error is counted, nothing stops
 func TestReportErrorIsCounted(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)
@@ -113,6 +114,7 @@ func TestReportErrorIsCounted(t *testing.T) {
 	}
 }
 
+//fault:p6 what each answer of the coordinator means for a lease
 func TestLeaseCheck(t *testing.T) {
 	tests := map[string]struct {
 		err  *kerr.Error
@@ -158,6 +160,8 @@ func TestLeaseCheck(t *testing.T) {
 }
 
 // TestZombie: a member that the group has given up finds out by its lease check, loses its partitions and comes back.
+//
+//fault:p5 a member given up by its group: its lease check fails, it loses its partitions and comes back
 func TestZombie(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)

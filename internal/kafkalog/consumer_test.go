@@ -55,6 +55,8 @@ func TestConsumerReadsEverything(t *testing.T) {
 }
 
 // TestSeekDiscards: the first record after SeekTo(x) is x, and no record is missing or comes twice until the next seek.
+//
+//fault:p8 what was polled before a seek is not folded
 func TestSeekDiscards(t *testing.T) {
 	onEach(t, 2, func(b *bench) {
 		noLeaks(b.t)
@@ -101,6 +103,8 @@ func TestSeekDiscards(t *testing.T) {
 	})
 }
 
+//fault:p24 a lane that takes nothing pauses its partition: memory is bounded
+//fault:e12 a partition that stands still does not hold up the others
 func TestSlowLanePauses(t *testing.T) {
 	onEach(t, 2, func(b *bench) {
 		noLeaks(b.t)
@@ -152,6 +156,8 @@ func TestSlowLanePauses(t *testing.T) {
 
 // TestRebalanceStorm: members come and go; at no time do two lanes have one partition, and a successor begins only when its predecessor
 // has returned.
+//
+//fault:p7 members come and go; never two lanes of one partition
 func TestRebalanceStorm(t *testing.T) {
 	onEach(t, 6, func(b *bench) {
 		noLeaks(b.t)
@@ -205,6 +211,7 @@ func TestRebalanceStorm(t *testing.T) {
 	})
 }
 
+//fault:p8 a revoke waits for the lane
 func TestRevokeWaitsForLane(t *testing.T) {
 	onEach(t, 1, func(b *bench) {
 		noLeaks(b.t)

@@ -39,6 +39,8 @@ func (b *bench) lane1(change func(*ConsumerOptions), f func(ctx context.Context,
 	stop()
 }
 
+//fault:k5 a position beyond the end is a gap, nothing is handed on
+//fault:k7 a position below the start likewise
 func TestOutOfRange(t *testing.T) {
 	onEach(t, 1, func(b *bench) {
 		noLeaks(b.t)
@@ -74,6 +76,8 @@ func TestOutOfRange(t *testing.T) {
 }
 
 // TestDeletedUnderReader: records that are deleted while a lane is paused in front of them are a gap.
+//
+//fault:k7 deleted in front of a paused lane
 func TestDeletedUnderReader(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)
@@ -106,6 +110,8 @@ func TestDeletedUnderReader(t *testing.T) {
 }
 
 // TestDataLoss: the client goes on by itself where the log now ends; nothing of that is handed on.
+//
+//fault:k6 the leader epoch says that the log was cut: nothing behind it is handed on
 func TestDataLoss(t *testing.T) {
 	b := onFake(t, 1, kfake.NumBrokers(2))
 	noLeaks(t)
@@ -155,6 +161,7 @@ func TestDataLoss(t *testing.T) {
 	})
 }
 
+//fault:k6 the topic made anew under a reader
 func TestRecreatedTopic(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)
@@ -189,6 +196,7 @@ func TestRecreatedTopic(t *testing.T) {
 	})
 }
 
+//fault:e7 a batch that unpacks to too much is named, and can be passed
 func TestTooLarge(t *testing.T) {
 	onEach(t, 1, func(b *bench) {
 		noLeaks(b.t)
@@ -239,6 +247,8 @@ func TestTooLarge(t *testing.T) {
 }
 
 // TestTransactions: records of aborted transactions and markers are not handed on, and next passes them.
+//
+//fault:k10 aborted records and markers are not handed on; the next offset passes them
 func TestTransactions(t *testing.T) {
 	onEach(t, 1, func(b *bench) {
 		noLeaks(b.t)
@@ -292,6 +302,8 @@ func TestTransactions(t *testing.T) {
 }
 
 // TestTransientFetchErrors: the lane does not notice.
+//
+//fault:k1 errors of a leader that moves are not seen by a lane
 func TestTransientFetchErrors(t *testing.T) {
 	b := onFake(t, 1)
 	noLeaks(t)

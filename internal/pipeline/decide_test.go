@@ -31,6 +31,10 @@ func ours(next int64) string {
 // TestDecide is DESIGN.md 6 as a table: every row, at its edges, and rows that hold at the same time in the order of their
 // numbers. Row 2, the builder, is
 // tried by tests/replay.
+//
+//fault:p11 every rule of a reset, as a table
+//fault:k5 rule 4
+//fault:k13 rule 1: another number of partitions is refused
 func TestDecide(t *testing.T) {
 	group := func(offset int64, metadata string) func(*Observed) {
 		return func(o *Observed) { o.Group.GroupOffset, o.Group.Metadata = offset, metadata }
@@ -143,6 +147,8 @@ func TestDecide(t *testing.T) {
 
 // TestDecideNeverPassesAGap: whatever is observed, nobody goes on at a position that the log does not have, that another log had, or that
 // another meaning led to; and nobody who stops is without a reason.
+//
+//fault:k7 no combination of positions passes a gap
 func TestDecideNeverPassesAGap(t *testing.T) {
 	offsets := []int64{-1, 0, 9, 10, 11, 50, 99, 100, 101}
 	metadata := func(g int64) []string { return []string{"", ours(g), ours(g + 1), "v2|x", "them"} }

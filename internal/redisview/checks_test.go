@@ -7,6 +7,8 @@ import (
 	"switchboard/tests/backend"
 )
 
+//fault:p16 without persistence: fatal, unless it is allowed
+//fault:p18 an eviction policy: fatal
 func TestChecks(t *testing.T) {
 	server := backend.RealRedis(t)
 	c := connect(t, server.Addr)

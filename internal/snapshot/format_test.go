@@ -78,6 +78,8 @@ func TestFormatIsPinned(t *testing.T) {
 }
 
 // TestDamage: every cut and every flipped bit of a manifest and of a chunk is found.
+//
+//fault:s1 any byte changed, any cut: seen
 func TestDamage(t *testing.T) {
 	m := smallManifest()
 	raw := m.Encode()

@@ -9,6 +9,8 @@ import (
 )
 
 // TestEpochs (S4, K6): a snapshot whose last event was overwritten is refused; the older one, before the divergence, is used.
+//
+//fault:s4 snapshots of an epoch that ended before them
 func TestEpochs(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(2, 2)), 600, 20)
 	m := &memory{}
@@ -90,6 +92,7 @@ func TestFindsTheEnd(t *testing.T) {
 	}
 }
 
+//fault:s3 how much log is left before the newest snapshot is of no use
 func TestMargin(t *testing.T) {
 	for _, row := range []struct {
 		m    Margin

@@ -48,6 +48,16 @@ const (
 	rebalance  = 350 * time.Millisecond // see shorten
 )
 
+//fault:p1 processors killed at any trip, 8 a run; every field compared
+//fault:p2 killed just before and after a chunk, a claim, a read
+//fault:p3 replies lost, and chunks that arrive 0.6 s after the client gave up
+//fault:p5 14 zombies a run, put to sleep for longer than their session at any trip
+//fault:p6 zombies that wake just before a claim
+//fault:p9 coordinators moved, connections cut while commits are under way
+//fault:p4 killed at any time, also between a commit to the group and the next poll
+//fault:p12 partitions set back to older copies, 10 a run, under load
+//fault:p17 Redis refuses to write, 4 times a run
+//fault:k1 leaders moved 13 times a run
 func TestAttack(t *testing.T) {
 	count, first := 3, uint64(1)
 	if n, err := strconv.Atoi(os.Getenv("ATTACK_SEEDS")); err == nil {

@@ -116,6 +116,9 @@ func run(t testing.TB, log *memlog, c *redisview.Client, set view.Set, l pipelin
 }
 
 // TestBatchesDoNotMatter: batches of 1, 7 and 1,000 events, duplicates, disorder, holes and a restart give the same read models.
+//
+//fault:k10 holes between the offsets, batches of 1, 7 and 1,000 events
+//fault:k14 duplicates and disorder
 func TestBatchesDoNotMatter(t *testing.T) {
 	for name, addr := range map[string]func(testing.TB) string{
 		"embedded": func(t testing.TB) string { return backend.EmbeddedRedis(t) },

@@ -91,6 +91,12 @@ func (b *bench) small() pipeline.Limits {
 	return l
 }
 
+//fault:p1 a crash before each trip of a lane, in turn
+//fault:p2 a crash after each trip, also between two chunks
+//fault:p3 each trip, or its reply, lost or late
+//fault:p12 Redis set back at each trip
+//fault:p15 Redis emptied at each trip
+//fault:p17 each trip refused
 func TestEveryStep(t *testing.T) {
 	server := backend.RealRedis(t, "--databases", "48")
 	unchecked, err := view.NewSet([]string{view.Card, view.Contacts, view.Reach, view.Top, view.TotalsOf})
@@ -496,6 +502,8 @@ func (g *group) Check(context.Context, int64, string) pipeline.Lease {
 }
 
 // TestLeaseDecides: a lane that was robbed ends when the group says so, claims nothing on the way, and asks until the group knows.
+//
+//fault:p6 robbed, it claims nothing before the group has answered, and ends when that says lost
 func TestLeaseDecides(t *testing.T) {
 	server := backend.RealRedis(t)
 	for i, held := range []bool{false, true} {

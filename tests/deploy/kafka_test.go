@@ -426,6 +426,8 @@ func (s *secured) denied(what string, err error) {
 
 // TestKafkaRightsReal tries the rights on a stock broker with deploy/kafka/broker.properties: TLS, SCRAM, StandardAuthorizer. It differs
 // in addresses and folders, and in having one copy of everything.
+//
+//fault:k17 TLS, SCRAM and the rights of each role
 func TestKafkaRightsReal(t *testing.T) {
 	program, err := exec.Command(file("local/install"), "java").Output()
 	jars, errJars := exec.Command(file("local/install"), "kafka").Output()

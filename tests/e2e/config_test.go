@@ -12,6 +12,8 @@ const secret = "hunter2-is-planted-here"
 
 // TestConfig: a config that is wrong ends a program with exit code 2 and the name of the key, never with a secret or what may be
 // one; --check says so before anything is dialled.
+//
+//fault:h7 exit code 2 and the key, never the value
 func TestConfig(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {

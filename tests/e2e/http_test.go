@@ -36,6 +36,9 @@ func zstded(text string) []byte {
 }
 
 // TestHTTP goes through the door of the real program: every error, and what stands in the log and the read models afterwards.
+//
+//fault:e4 the future, through the real door
+//fault:e6 413 before it is sent
 func TestHTTP(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {

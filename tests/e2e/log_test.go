@@ -166,6 +166,16 @@ func (s *site) transactions(partition int32) []event.Event {
 
 // TestBadRecords writes every kind of bad record straight into the facts, between good ones of the same subjects. Each gets its dead
 // letter, a pointer without payload; the good ones are unharmed; folding again writes the same letters.
+//
+//fault:e1 every frame and body that is wrong
+//fault:e2 an unknown fingerprint and an unknown schema id
+//fault:e3 values that no fact has
+//fault:e6 a record as large as the broker takes
+//fault:e7 a batch that unpacks to 70 MiB
+//fault:e8 a tombstone
+//fault:e10 an id that is not that of the content
+//fault:k10 transactions, the last one aborted
+//fault:k16 facts in the wrong partition
 func TestBadRecords(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
@@ -271,6 +281,8 @@ func (s *site) compare(t *testing.T, confluent *kgo.Record) []event.Event {
 
 // TestDeadLettersUnavailable: a record that nobody could be told of is not passed. Its partition waits, the others go on, and
 // everything heals by itself.
+//
+//fault:e11 the partition waits and says so, the others go on, it heals
 func TestDeadLettersUnavailable(t *testing.T) {
 	t.Parallel()
 	b, broker := faulty(t)

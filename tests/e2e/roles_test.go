@@ -139,6 +139,8 @@ func TestSideBySide(t *testing.T) {
 }
 
 // TestReadyzSaysWhyNot takes Redis away from a processor, and Kafka's consent from an ingest.
+//
+//fault:p24 Redis gone: not ready, and ready again
 func TestReadyzSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	b, broker := faulty(t)
@@ -249,6 +251,8 @@ func (l *load) run(ctx context.Context, url string, clients int, perRequest int,
 
 // TestDrainIngest ends an ingest under load: everything that was answered 202 stands in the log, once or more, and nothing that
 // was never sent.
+//
+//fault:h4 every 202 is in the log
 func TestDrainIngest(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
@@ -289,6 +293,9 @@ func TestDrainIngest(t *testing.T) {
 
 // TestDrainProcessor ends one of two processors under load: it leaves the group at once, so that the other takes over long before the
 // session timeout, and nothing is lost or doubled.
+//
+//fault:h4 the successor takes over long before the session ends
+//fault:h5 one of two goes, nothing is lost or doubled
 func TestDrainProcessor(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
@@ -354,6 +361,8 @@ func TestDrainProcessor(t *testing.T) {
 }
 
 // TestSecondSignal: who is told twice ends at once, and says with 1 that he had not finished.
+//
+//fault:h4 told twice: ends at once, with 1
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	b, broker := faulty(t)

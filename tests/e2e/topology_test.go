@@ -31,6 +31,8 @@ func (s *site) roles(t *testing.T, says ...string) {
 }
 
 // TestRolesRefuse: on topics that are not what they should be no role starts, each says what differs, and nobody makes a topic by the way.
+//
+//fault:k12 partitions, policy, retention, a missing topic: exit code 1 with the difference
 func TestRolesRefuse(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
@@ -84,6 +86,8 @@ func TestRolesRefuse(t *testing.T) {
 }
 
 // TestTopology: plan shows, apply does it once, and what would harm is left alone by both.
+//
+//fault:k12 apply alters what is safe and refuses the rest
 func TestTopology(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
@@ -133,6 +137,8 @@ func TestTopology(t *testing.T) {
 }
 
 // TestNothingIsMadeUp: a broker that makes topics on first use is never asked to.
+//
+//fault:k12 a broker that makes topics up is never asked to
 func TestNothingIsMadeUp(t *testing.T) {
 	t.Parallel()
 	b, _ := faulty(t, kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1))
@@ -145,6 +151,8 @@ func TestNothingIsMadeUp(t *testing.T) {
 }
 
 // TestPartitionsAddedUnderway: a topic that gets partitions under running roles folds what it has, and refuses the next start.
+//
+//fault:k13 running roles go on, the next start refuses
 func TestPartitionsAddedUnderway(t *testing.T) {
 	t.Parallel()
 	s := builtSite(t, backend.Embedded(t))

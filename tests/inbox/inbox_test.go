@@ -20,6 +20,8 @@ import (
 )
 
 // TestForeignProducers: whatever wrote a report and however often, it counts once.
+//
+//fault:k14 whatever wrote it and however often: once
 func TestForeignProducers(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
@@ -114,6 +116,9 @@ func TestForeignProducers(t *testing.T) {
 }
 
 // TestBadRecords: every kind of bad record becomes the documented dead letter, and the good ones around it are taken.
+//
+//fault:e1 in the inbox
+//fault:e3 in the inbox
 func TestBadRecords(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
@@ -204,6 +209,8 @@ func TestBadRecords(t *testing.T) {
 }
 
 // TestKilledBetweenAppendAndCommit: what was appended and not committed is appended again, and counts once.
+//
+//fault:p4 the inbox: appended, not committed, appended again, counted once
 func TestKilledBetweenAppendAndCommit(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)

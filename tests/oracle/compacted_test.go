@@ -17,6 +17,10 @@ var compacting = []string{
 }
 
 // TestCompacted sends every fact twice, by two doors, waits until a real broker has removed every first copy, and folds what is left.
+//
+//fault:k8 the first copy of every fact compacted away by a broker, then folded from the start
+//fault:k10 the holes that compaction leaves
+//fault:k14 every fact sent twice, by two doors
 func TestCompacted(t *testing.T) {
 	t.Parallel() // it waits for the broker most of the time
 	facts, truths := everything(t)

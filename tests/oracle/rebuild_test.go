@@ -23,6 +23,10 @@ import (
 const noticed = 2 * time.Second
 
 // TestRedisIsDisposable empties Redis, replaces it and sets it back, under a running processor.
+//
+//fault:p12 started again with an older append-only file, under an idle processor: claimed within 2 s, folded from the older position
+//fault:p14 all keys set back under an idle processor: noticed within 2 s
+//fault:p15 FLUSHALL: new generations within 2 s, answers say rebuilding or are whole
 func TestRedisIsDisposable(t *testing.T) {
 	facts, truths := everything(t)
 	want := pinnedHash(t)

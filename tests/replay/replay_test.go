@@ -10,6 +10,8 @@ import (
 
 // TestRewind: a stock reset to the start becomes a build beside the serving generation, which goes on serving and being folded; then v:serving
 // flips, the old generation is kept, and everything is exact (rule 8).
+//
+//fault:p11 reset to the start by the stock tool: built beside, flipped, exact (rule 8)
 func TestRewind(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)

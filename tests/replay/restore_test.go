@@ -37,6 +37,10 @@ func (s *site) seedOf(p int32) string {
 
 // TestRestore: an empty Redis comes back from snapshot and tail without an operator, also when the log has lost its head; and a rewind into the
 // middle begins at a snapshot.
+//
+//fault:p11 reset into the middle: begins at a snapshot (rule 8)
+//fault:p15 restored from snapshot and tail without an operator
+//fault:k7 the log has lost its head, a snapshot covers it
 func TestRestore(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)

@@ -47,6 +47,8 @@ func folded(t *testing.T, b backend.Backend, n int) *site {
 }
 
 // TestGroupIsNoPosition: the group's offsets deleted, the group deleted, reset to where it is: folding goes on at the position, and certifies it (rule 9).
+//
+//fault:p10 offsets deleted, the group deleted: it goes on at the position (rule 9)
 func TestGroupIsNoPosition(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 300)
@@ -74,6 +76,8 @@ func TestGroupIsNoPosition(t *testing.T) {
 }
 
 // TestResetForward: skipping is not offered; both readings are said, folding goes on where it was (rule 10).
+//
+//fault:p11 reset forward: nothing is skipped (rule 10)
 func TestResetForward(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 200)
@@ -97,6 +101,8 @@ func TestResetForward(t *testing.T) {
 
 // TestRefusals: a rewind that nothing covers, and another program in our group: folding goes on, nothing is committed, the processor is degraded and
 // says why (rules 8 and 11).
+//
+//fault:p11 resets that nothing covers, and another program in the group: refused, said (rules 8 and 11)
 func TestRefusals(t *testing.T) {
 	b := backend.Embedded(t)
 	for name, c := range map[string]struct {
@@ -141,6 +147,8 @@ func TestRefusals(t *testing.T) {
 
 // TestDeletedHead: records that were deleted unread stop the partition with their number (rule 5); what was folded before they were deleted does
 // not matter.
+//
+//fault:k7 deleted unread: stopped with the number (rule 5)
 func TestDeletedHead(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 100)
@@ -162,6 +170,8 @@ func TestDeletedHead(t *testing.T) {
 }
 
 // TestRecreatedTopic: another topic of the same name is refused (rule 1) until an operator adopts it.
+//
+//fault:k6 another topic of the same name: stopped, until it is adopted (rule 1)
 func TestRecreatedTopic(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 100)
@@ -183,6 +193,8 @@ func TestRecreatedTopic(t *testing.T) {
 }
 
 // TestCrashInTheMiddle: a build whose process dies is gone on with, not begun again (rule 2).
+//
+//fault:p11 a crash in the middle of a build: gone on with (rule 2)
 func TestCrashInTheMiddle(t *testing.T) {
 	b := backend.Real(t)
 	s := folded(t, b, 3000)

@@ -10,6 +10,8 @@ import (
 
 // TestTriggers: by events, by time, by a full buffer and at the end; each snapshot is the fold of the facts before it, the next
 // snapshotter goes on behind it, and verify finds nothing wrong.
+//
+//fault:s5 each snapshot is the fold of the facts before it
 func TestTriggers(t *testing.T) {
 	t.Parallel()
 	each(t, func(s *site) {
@@ -57,6 +59,9 @@ func TestTriggers(t *testing.T) {
 
 // TestTornAndZombie (S6): chunks without a manifest are nothing; a manifest of a lower position that comes later, with a later clock, does not win;
 // two snapshotters share the partitions, and hand them over.
+//
+//fault:s1 chunks without a manifest are nothing
+//fault:s6 two snapshotters, and a manifest of a zombie
 func TestTornAndZombie(t *testing.T) {
 	t.Parallel()
 	each(t, func(s *site) {
@@ -100,6 +105,10 @@ func TestTornAndZombie(t *testing.T) {
 }
 
 // TestRefused: what cannot be used is refused one by one for the next older, with its reason, and the snapshotter goes on from there.
+//
+//fault:s1 manifests cut off, a bit flipped, a chunk that is another
+//fault:s2 a newer format, another fold
+//fault:s4 beyond the log, of another topic
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	each(t, func(s *site) {
@@ -162,6 +171,9 @@ func TestRefused(t *testing.T) {
 }
 
 // TestLogStart (S3, K7): a snapshot below the start of the log is no use; folding begins at the start, and says so.
+//
+//fault:s3 below the start of the log
+//fault:k7 folding begins at the start, and says so
 func TestLogStart(t *testing.T) {
 	t.Parallel()
 	each(t, func(s *site) {

@@ -104,6 +104,8 @@ func (s *site) count(n int32) (parts, manifests, retired, tombstones int) {
 
 // TestKept: the last three stay, chunks that nothing names go when their time is over, and what a real broker compacts away is nothing that a
 // kept manifest needs.
+//
+//fault:s6 what a broker compacts away is nothing that a kept manifest needs
 func TestKept(t *testing.T) {
 	t.Parallel()
 	each(t, func(s *site) {

@@ -146,6 +146,8 @@ func (c *countingReader) Read(p []byte) (int, error) { c.reads++; return 0, fmt.
 func (c *countingReader) Close() error               { return nil }
 
 // The client that goes away does not take back what was handed to the log.
+//
+//fault:h2 appended all the same
 func TestClientGoneAfterSending(t *testing.T) {
 	l := &memoryLog{gate: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())

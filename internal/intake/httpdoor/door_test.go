@@ -272,6 +272,8 @@ func TestNothingValid(t *testing.T) {
 }
 
 // What the log says decides between 202 and 503, item by item.
+//
+//fault:h3 the answer says which items, and what to send again
 func TestAppendFails(t *testing.T) {
 	subject := func(s string, err error) func(event.Event) error {
 		return func(e event.Event) error {
@@ -314,6 +316,8 @@ func TestAppendFails(t *testing.T) {
 }
 
 // An append that is not resolved in time is unknown, whatever it answers.
+//
+//fault:h1 unknown at the deadline: 503, send again
 func TestAppendTimesOut(t *testing.T) {
 	l := &memoryLog{gate: make(chan struct{})}
 	d := newDoor(t, l, func(o *Options) { o.Timeout = 10 * time.Millisecond })
@@ -423,6 +427,8 @@ func TestNewRefuses(t *testing.T) {
 }
 
 // Whatever the bytes are: never more than was asked for, never a panic, and what was compressed comes back.
+//
+//fault:h6 archives of every kind: bounded
 func FuzzUnzip(f *testing.F) {
 	for _, text := range []string{"", good, strings.Repeat("ab", 50_000), strings.Repeat(" ", 300_000)} {
 		for _, encoding := range []string{"gzip", "zstd"} {

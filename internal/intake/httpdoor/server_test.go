@@ -77,6 +77,8 @@ func outcome(t *testing.T, seen chan Observation) Observation {
 }
 
 // Bodies and headers that come byte by byte are cut off.
+//
+//fault:h6 headers and bodies that trickle: cut
 func TestSlowClients(t *testing.T) {
 	l := &memoryLog{}
 	addr, seen, _ := start(t, l, func(_ *Options, s *http.Server) {
@@ -109,6 +111,7 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
+//fault:h6 huge headers: refused
 func TestHugeHeader(t *testing.T) {
 	addr, _, _ := start(t, &memoryLog{}, nil)
 	c := dial(t, addr)
@@ -119,6 +122,8 @@ func TestHugeHeader(t *testing.T) {
 }
 
 // Who goes away in the middle of a body has sent nothing; the server serves on.
+//
+//fault:h2 gone while it sent: nothing is appended
 func TestClientGoneInTheMiddle(t *testing.T) {
 	l := &memoryLog{}
 	addr, seen, logged := start(t, l, nil)
@@ -143,6 +148,8 @@ func TestClientGoneInTheMiddle(t *testing.T) {
 }
 
 // More connections than allowed wait, and are served when one is closed.
+//
+//fault:h6 more connections than allowed
 func TestConnectionLimit(t *testing.T) {
 	addr, _, _ := start(t, &memoryLog{}, nil)
 	var open []net.Conn
