@@ -51,6 +51,9 @@ func (l *Lane) makeBeside(ctx context.Context, o *Observed, d *Decision) error {
 		return err
 	}
 	l.stats.generations.Add(1)
+	if d.Rule == 4 {
+		l.log.Error("the log has lost records that were folded", "what", d.Why)
+	}
 	l.log.Info("building a generation beside the serving one", "generation", g, "serving", o.Serving, "rule", d.Rule, "because", d.Why)
 	return errLookAgain
 }

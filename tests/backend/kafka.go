@@ -68,7 +68,8 @@ func (k *KafkaServers) Resume(t testing.TB, broker int) { k.signal(t, broker, sy
 func (k *KafkaServers) Start(t testing.TB) {
 	t.Helper()
 	up := exec.Command(filepath.Join(repository(), "deploy/local/up"), "kafka")
-	up.Env = k.environment(len(k.Brokers))
+	_, port, _ := strings.Cut(k.Brokers[0], ":")
+	up.Env = append(k.environment(len(k.Brokers)), "KAFKA_PORT="+port) // also when none of them is left to tell
 	if out, err := up.CombinedOutput(); err != nil {
 		t.Fatalf("start the brokers again: %v\n%s", err, out)
 	}

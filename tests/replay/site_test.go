@@ -45,6 +45,7 @@ type site struct {
 	topic  string
 	group  string
 	facts  []event.Event
+	made   uint64 // facts so far, also those that a log has lost
 	proc   *app.Processor
 	stop   func() error
 }
@@ -95,7 +96,8 @@ func (s *site) append(n int) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(uint64(len(s.facts)), 5))
+	r := rand.New(rand.NewPCG(s.made, 5))
+	s.made += uint64(n)
 	var records []*kgo.Record
 	for range n {
 		e := &event.CallReported{
