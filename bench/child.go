@@ -56,13 +56,7 @@ func takeNews(what string) news {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
 		n.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
-	text, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			n.PeakBytes = kib << 10
-		}
-	}
+	n.PeakBytes = (&process{"/proc/self"}).peakBytes()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	n.Allocs, n.Allocated = m.Mallocs, m.TotalAlloc
@@ -87,9 +81,16 @@ func (t *site) start(ctx context.Context, s spec, environ ...string) (*child, er
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self), news: make(chan news, 100), began: time.Now()}
-	c.cmd.Env = t.childEnviron(append(environ, childVariable+"="+string(text))...)
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = t.childEnviron(append(environ, childVariable+"="+string(text))...)
+	return startChild(cmd)
+}
+
+// startChild starts a program that tells lines of news, and ends when its standard input does.
+func startChild(cmd *exec.Cmd) (*child, error) {
+	c := &child{cmd: cmd, news: make(chan news, 100), began: time.Now()}
 	c.cmd.Stderr = os.Stderr
+	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -112,9 +113,9 @@ func (t *site) start(ctx context.Context, s spec, environ ...string) (*child, er
 	return c, nil
 }
 
-// process is the child as its CPU time can be read from outside.
+// process is the child as its CPU time and memory can be read from outside.
 func (c *child) process() *process {
-	return &process{filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "stat")}
+	return &process{filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid))}
 }
 
 // await is the next line of a kind.
@@ -146,6 +147,14 @@ func (c *child) end(ctx context.Context) (news, error) {
 		return n, err
 	}
 	return n, c.cmd.Wait()
+}
+
+// kill ends it whatever it does, if it has not ended.
+func (c *child) kill() {
+	if c.cmd.ProcessState == nil {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+	}
 }
 
 // childMain is the program of a child; it returns the exit code.

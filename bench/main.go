@@ -61,6 +61,7 @@ func parseFlags(args []string) (options, error) {
 	f.IntVar(&o.events, "events", 0, "events of a catch-up (2,000,000; with -quick 200,000)")
 	f.IntVar(&o.subscribers, "subscribers", 20_000, "subscribers that they are spread over")
 	f.StringVar(&only, "only", strings.Join(groupNames(), ","), "`GROUPS` of rows to measure")
+	peers := f.Bool("peers", false, "measure the peers too (PEERS=1): needs Java 17 and Maven")
 	f.StringVar(&o.out, "out", "bench/out", "`FOLDER` for summary.json and the details")
 	f.StringVar(&o.profile, "profile", "", "`FOLDER` for CPU and allocation profiles of the roles")
 	f.BoolVar(&o.viewsTable, "views-table", false, "print the table of VIEWS.md: what each view costs")
@@ -75,8 +76,11 @@ func parseFlags(args []string) (options, error) {
 		o.events = o.size(2_000_000)
 	}
 	o.only = strings.Split(only, ",")
+	if *peers {
+		o.only = append(o.only, "peers")
+	}
 	for _, name := range o.only {
-		if !slices.Contains(groupNames(), name) {
+		if name != "peers" && !slices.Contains(groupNames(), name) {
 			err := fmt.Errorf("no group %q: want some of %s", name, strings.Join(groupNames(), ", "))
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			return o, err

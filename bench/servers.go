@@ -93,6 +93,13 @@ func (t *site) childEnviron(more ...string) []string {
 
 func (t *site) topic() string { return t.prefix + "calls.reports" }
 
+// keyPrefix is what stands before the keys of a subscriber in the generation that serves.
+func (t *site) keyPrefix(ctx context.Context, id string) (string, error) {
+	p := event.Partition{Topic: t.topic(), Number: event.PartitionOf(event.Subject(id), t.partitions)}
+	name, err := t.redis.HGet(ctx, redisview.ServingKey, p.String()).Result()
+	return fmt.Sprintf("v:{%s}:g%s:", p, name), err
+}
+
 // ends is where each partition of the topic of facts ends.
 func (t *site) ends(ctx context.Context) ([]int64, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(t.brokers...))
@@ -213,15 +220,15 @@ func (a redisState) since(b redisState) redisState {
 	return d
 }
 
-// process is one whose CPU time can be read from /proc.
-type process struct{ stat string }
+// process is one whose CPU time and memory can be read from its folder in /proc.
+type process struct{ folder string }
 
 func processOf(pidFile string) *process {
 	text, err := os.ReadFile(pidFile)
 	if err != nil || len(strings.Fields(string(text))) == 0 {
 		return nil
 	}
-	return &process{filepath.Join("/proc", strings.Fields(string(text))[0], "stat")}
+	return &process{filepath.Join("/proc", strings.Fields(string(text))[0])}
 }
 
 // cpu is what it has used so far; 0 when that cannot be known.
@@ -229,7 +236,7 @@ func (p *process) cpu() time.Duration {
 	if p == nil {
 		return 0
 	}
-	text, err := os.ReadFile(p.stat)
+	text, err := os.ReadFile(filepath.Join(p.folder, "stat"))
 	if err != nil {
 		return 0
 	}
@@ -241,4 +248,16 @@ func (p *process) cpu() time.Duration {
 	user, _ := strconv.ParseInt(fields[11], 10, 64)
 	sys, _ := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+sys) * (time.Second / 100) // USER_HZ is 100 on every Linux of ours
+}
+
+// peakBytes is the most memory that it ever had resident; 0 when that cannot be known.
+func (p *process) peakBytes() int64 {
+	text, _ := os.ReadFile(filepath.Join(p.folder, "status"))
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
 }

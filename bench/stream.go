@@ -52,6 +52,15 @@ func (s *stream) topUp(ctx context.Context, client *kgo.Client, topic string, fo
 	}
 }
 
+// topUpTo produces until so many events more than were seen are on their way, whichever partitions they are in.
+func (s *stream) topUpTo(ctx context.Context, client *kgo.Client, topic string, ahead, seen int64) {
+	for s.produced()-seen < ahead && s.left() > 0 {
+		for range min(ahead, s.left(), 500) {
+			s.one(ctx, client, topic)
+		}
+	}
+}
+
 // one produces one fact of the next partition that has any, and says which.
 func (s *stream) one(ctx context.Context, client *kgo.Client, topic string) (partition int) {
 	for {

@@ -37,6 +37,12 @@ func against(name string, value float64, unit string, limit, goal float64, by st
 	return row{Row: name, Value: value, Unit: unit, Limit: &limit, Ratio: &ratio, Goal: &goal, Met: &met, by: by}
 }
 
+// beside is a row of a rate beside another one, with no goal.
+func beside(name string, value float64, unit string, limit float64, by string) row {
+	ratio := value / limit
+	return row{Row: name, Value: value, Unit: unit, Limit: &limit, Ratio: &ratio, by: by}
+}
+
 // faster is a row of a time: its speed must reach goal times that of its limit.
 func faster(name string, value float64, unit string, limit, goal float64, by string) row {
 	r := share(name, value, unit, limit, by)
