@@ -106,7 +106,7 @@ func (p *Processor) Run(ctx context.Context) error {
 	}
 	defer closeAppender(appender, cfg)
 
-	kinds, err := p.kinds(top)
+	kinds, err := foldedKinds(cfg, top)
 	if err != nil {
 		return err
 	}
@@ -162,55 +162,6 @@ func (p *Processor) newConsumer(options kafkalog.Options, topics []string) (*kaf
 		SessionTimeout: cfg.SessionTimeout, RebalanceTimeout: cfg.RebalanceTimeout,
 		QueueBytes: int64(cfg.QueueBytes), QueueRecords: cfg.Batch.CatchupEvents,
 	})
-}
-
-// folded is the kinds of subjects that a processor folds, each with its topic and read models.
-type folded []struct {
-	topic topology.Topic
-	views view.Set
-}
-
-// kinds are subscribers and, unless processor.views leaves them out, devices.
-func (p *Processor) kinds(top topology.Topology) (folded, error) {
-	abouts := []event.SubjectKind{event.Subscribers}
-	if p.Config.Processor.FoldsDevices() {
-		abouts = append(abouts, event.Devices)
-	}
-	list := make(folded, len(abouts))
-	for i, about := range abouts {
-		var err error
-		if list[i].topic, err = factsTopic(top, about); err != nil {
-			return nil, err
-		}
-		if list[i].views, err = view.SetFor(about, p.Config.Processor.Views); err != nil {
-			return nil, &config.Error{Key: "processor.views", Problem: err.Error()}
-		}
-	}
-	return list, nil
-}
-
-func (f folded) topics() []string {
-	var names []string
-	for _, k := range f {
-		names = append(names, k.topic.Name)
-	}
-	return names
-}
-
-func (f folded) views(topic string) view.Set {
-	for _, k := range f {
-		if k.topic.Name == topic {
-			return k.views
-		}
-	}
-	return view.Set{} // of no topic that we asked for
-}
-
-func (f folded) partitions() (n int) {
-	for _, k := range f {
-		n += int(k.topic.Partitions)
-	}
-	return n
 }
 
 // deps is what all lanes share; each topic has views of its own.

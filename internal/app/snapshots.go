@@ -21,8 +21,7 @@ type Snapshots struct {
 	cfg    *config.Config
 	log    *kafkalog.Log
 	target topology.Topic
-	facts  []topology.Topic
-	views  view.Set
+	kinds  folded
 	decode func(value []byte) (event.Event, *pipeline.Poison)
 }
 
@@ -32,13 +31,14 @@ func OpenSnapshots(cfg *config.Config, logger *slog.Logger) (*Snapshots, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshots{cfg: cfg, facts: top.ReadBy(cfg.Kafka.TopicPrefix + cfg.Snapshot.Group)}
+	s := &Snapshots{cfg: cfg}
 	if s.target, err = snapshotsTopic(top); err != nil {
 		return nil, err
 	}
-	if s.views, err = view.SetFor(event.Subscribers, cfg.Processor.Views); err != nil {
-		return nil, &config.Error{Key: "processor.views", Problem: err.Error()}
+	if s.kinds, err = foldedKinds(cfg, top); err != nil {
+		return nil, err
 	}
+	s.kinds = s.kinds.readBy(top, cfg.Kafka.TopicPrefix+cfg.Snapshot.Group)
 	if s.decode, err = newDecode(cfg); err != nil {
 		return nil, err
 	}
@@ -52,9 +52,9 @@ func (s *Snapshots) Close() { s.log.Close() }
 // Partitions is every partition of facts that is snapshotted.
 func (s *Snapshots) Partitions() []event.Partition {
 	var list []event.Partition
-	for _, t := range s.facts {
-		for n := range t.Partitions {
-			list = append(list, event.Partition{Topic: t.Name, Number: n})
+	for _, k := range s.kinds {
+		for n := range k.topic.Partitions {
+			list = append(list, event.Partition{Topic: k.topic.Name, Number: n})
 		}
 	}
 	return list
@@ -71,7 +71,7 @@ func (s *Snapshots) Want(ctx context.Context, of event.Partition) (snapshot.Want
 	if err != nil {
 		return snapshot.Want{}, err
 	}
-	id := snapshot.Identity{ClusterID: state.ClusterID, TopicID: state.TopicID, Of: of, Partitions: state.Partitions, Fold: fold.Version, Views: s.views.String()}
+	id := snapshot.Identity{ClusterID: state.ClusterID, TopicID: state.TopicID, Of: of, Partitions: state.Partitions, Fold: fold.Version, Views: s.kinds.views(of.Topic).String()}
 	return snapshot.Want{Identity: id, Start: state.Start, End: state.End, EpochEnd: snapshot.EpochEnd(s.log, of)}, nil
 }
 
@@ -194,7 +194,7 @@ func (s *Snapshots) refold(ctx context.Context, source snapshot.Source, usable [
 	}
 	r := &snapshot.Refolder{
 		Source: source, TailBytes: int64(s.cfg.Snapshot.MaxTailBytes) / 2,
-		NewSubject: func(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) },
+		NewSubject: view.NewSubject,
 		Decode: func(value []byte) (event.Event, error) {
 			e, poison := s.decode(value)
 			if poison != nil {

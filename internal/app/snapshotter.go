@@ -100,10 +100,6 @@ func (s *Snapshotter) Run(ctx context.Context) error {
 // lane is what runs in the goroutine of each partition, and the topics that are folded.
 func (s *Snapshotter) lane(ctx context.Context, top topology.Topology, log *kafkalog.Log, appender *kafkalog.Appender) (func(context.Context, *kafkalog.Partition), []string, error) {
 	cfg := s.Config
-	set, err := view.SetFor(event.Subscribers, cfg.Processor.Views)
-	if err != nil {
-		return nil, nil, &config.Error{Key: "processor.views", Problem: err.Error()}
-	}
 	decode, err := newDecode(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -113,13 +109,16 @@ func (s *Snapshotter) lane(ctx context.Context, top topology.Topology, log *kafk
 		return nil, nil, err
 	}
 	group := cfg.Kafka.TopicPrefix + cfg.Snapshot.Group
-	retention := make(map[string]time.Duration)
-	var names []string
-	for _, t := range top.ReadBy(group) {
-		retention[t.Name] = t.Retention
-		names = append(names, t.Name)
+	kinds, err := foldedKinds(cfg, top)
+	if err != nil {
+		return nil, nil, err
 	}
-	if len(names) == 0 {
+	kinds = kinds.readBy(top, group)
+	retention := make(map[string]time.Duration)
+	for _, k := range kinds {
+		retention[k.topic.Name] = k.topic.Retention
+	}
+	if len(kinds) == 0 {
 		return nil, nil, &config.Error{Key: "snapshot.group", Problem: fmt.Sprintf("the topology has no topic that group %s reads", group)}
 	}
 	turn := make(chan struct{}, 1)
@@ -132,10 +131,10 @@ func (s *Snapshotter) lane(ctx context.Context, top topology.Topology, log *kafk
 		snapshot.NewLane(snapshot.Deps{
 			Log: log, Source: snapshotSource{log, at}, Append: snapshotAppend(appender, at), Decode: decode,
 			NewSubject: view.NewSubject,
-			Views:      set, Limits: s.limits(retention[of.Topic]), Now: time.Now, Turn: turn, Logger: s.Logger,
+			Views:      kinds.views(of.Topic), Limits: s.limits(retention[of.Topic]), Now: time.Now, Turn: turn, Logger: s.Logger,
 			Final: func() (context.Context, bool) { return s.ending(ctx) },
 		}, of, source, source, stats).Run(laneCtx)
-	}, names, nil
+	}, kinds.topics(), nil
 }
 
 func (s *Snapshotter) enter(of event.Partition, stats *snapshot.Stats) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"switchboard/internal/view"
+	"switchboard/tests/fixture"
 )
 
 // TestSnapshotAndTail: for random logs, numbers of buckets and positions, a snapshot and the tail behind it are the fold of the log, and the
@@ -14,12 +15,15 @@ import (
 //
 //fault:s5 a snapshot and the tail are the fold, at every offset
 func TestSnapshotAndTail(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(24) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := random(r, 200+r.IntN(1500), 1+r.IntN(60))
+		if seed%2 == 1 {
+			w = fixture.Lives(r, 100+r.IntN(900), 1+r.IntN(60), true)
+		}
 		end := int64(len(w))
 		m := &memory{nowMs: 1}
-		base := Empty(identity(t), 0, uint8(r.IntN(6)))
+		base := Empty(w.identity(t), 0, uint8(r.IntN(6)))
 		if seed == 3 {
 			old := tableRoom
 			tableRoom = 100
@@ -40,7 +44,7 @@ func TestSnapshotAndTail(t *testing.T) {
 			if got, want := hash(t, state), hash(t, want); got != want {
 				t.Fatalf("seed %d: the snapshot at %d and its tail are %s, the log folds to %s", seed, base.Next, got, want)
 			}
-			found, refused, err := Newest(context.Background(), m, Want{Identity: identity(t), End: end})
+			found, refused, err := Newest(context.Background(), m, Want{Identity: w.identity(t), End: end})
 			if err != nil || found == nil || found.Next != base.Next || found.Offset != base.Offset || len(refused) > 0 {
 				t.Fatalf("seed %d: Newest = %+v, %v, %v, want the snapshot at %d", seed, found, refused, err, base.Next)
 			}
@@ -61,7 +65,7 @@ func TestSnapshotAndTail(t *testing.T) {
 func TestWeeksThatAreOver(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(7, 7)), 2000, 40)
 	m := &memory{}
-	first := w.build(t, m, Empty(identity(t), 0, 2), int64(len(w)))
+	first := w.build(t, m, Empty(w.identity(t), 0, 2), int64(len(w)))
 	again := append(w, w[:50]...) // 50 duplicates
 	records := m.end
 	second := again.build(t, m, first, int64(len(again)))
@@ -77,7 +81,7 @@ func TestWeeksThatAreOver(t *testing.T) {
 func TestBuildFails(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(8, 8)), 500, 20)
 	m := &memory{}
-	base := w.build(t, m, Empty(identity(t), 0, 3), 200)
+	base := w.build(t, m, Empty(w.identity(t), 0, 3), 200)
 	tail, progress := w.tail(3, 200, 500)
 	broken := errors.New("broken")
 	for after := 0; ; after++ {
@@ -101,7 +105,7 @@ func TestBuildFails(t *testing.T) {
 		if !errors.Is(err, broken) {
 			t.Fatal(err)
 		}
-		found, refused, err := Newest(t.Context(), m, Want{Identity: identity(t), End: 1000})
+		found, refused, err := Newest(t.Context(), m, Want{Identity: w.identity(t), End: 1000})
 		if err != nil || found == nil || found.Next != 200 || len(refused) > 0 {
 			t.Fatalf("after %d appends Newest = %v, %v, %v, want the snapshot at 200", after, found, refused, err)
 		}

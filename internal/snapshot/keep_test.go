@@ -40,7 +40,7 @@ func TestPolicy(t *testing.T) {
 func TestClean(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(4, 4)), 3000, 60)
 	m := &memory{nowMs: 1_000_000}
-	base := Empty(identity(t), 0, 3)
+	base := Empty(w.identity(t), 0, 3)
 	policy := Policy{Last: 2, Grace: time.Hour}
 	cleaner := func() *Cleaner {
 		return &Cleaner{Source: m, Append: m.Append, Of: facts, Policy: policy, Now: func() time.Time { return time.UnixMilli(m.nowMs) }}

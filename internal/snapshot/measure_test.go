@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchboard/internal/event"
+	"switchboard/internal/view"
 )
 
 // TestMeasure prints what snapshots of a partition cost: SNAPSHOT_MEASURE=<subscribers of the partition> go test -v.
@@ -23,8 +24,8 @@ func TestMeasure(t *testing.T) {
 	const weeks, perWeek, buckets = 3, 5, 7
 	log := &synthetic{subscribers: subscribers}
 	m := &memory{}
-	b := &Builder{Source: m, Append: m.Append, Decode: log.decode, NewSubject: newSubject, Now: time.Now}
-	base := Empty(identity(t), 0, buckets)
+	b := &Builder{Source: m, Append: m.Append, Decode: log.decode, NewSubject: view.NewSubject, Now: time.Now}
+	base := Empty(wallet{&event.CallReported{}}.identity(t), 0, buckets)
 	for week := range weeks {
 		log.week = week
 		events := subscribers * perWeek

@@ -85,17 +85,22 @@ func (m *memory) remove(gone func(k Key) bool) {
 
 var facts = event.Partition{Topic: "calls.reports", Number: 1}
 
-func allViews(t testing.TB) view.Set {
+// allViews are those of the kind of subjects that the events are about.
+func (w wallet) allViews(t testing.TB) view.Set {
 	t.Helper()
-	set, err := view.NewSet(view.Names())
+	names := view.Names()
+	if w[0].About() == event.Devices {
+		names = view.DeviceNames()
+	}
+	set, err := view.NewSet(names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return set
 }
 
-func identity(t testing.TB) Identity {
-	return Identity{ClusterID: "c", TopicID: event.TopicID{1}, Of: facts, Partitions: 3, Fold: fold.Version, Views: allViews(t).String()}
+func (w wallet) identity(t testing.TB) Identity {
+	return Identity{ClusterID: "c", TopicID: event.TopicID{1}, Of: facts, Partitions: 3, Fold: fold.Version, Views: w.allViews(t).String()}
 }
 
 // wallet is the events of a test: what stands in the log is the number of one.
@@ -109,10 +114,8 @@ func (w wallet) decode(value []byte) (event.Event, error) {
 	return w[n], nil
 }
 
-func newSubject(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) }
-
 func (w wallet) builder(m *memory) *Builder {
-	return &Builder{Source: m, Append: m.Append, Decode: w.decode, NewSubject: newSubject, Now: func() time.Time { return time.UnixMilli(m.nowMs) }}
+	return &Builder{Source: m, Append: m.Append, Decode: w.decode, NewSubject: view.NewSubject, Now: func() time.Time { return time.UnixMilli(m.nowMs) }}
 }
 
 // tail is the events from one offset to another.
@@ -138,10 +141,13 @@ func (w wallet) build(t testing.TB, m *memory, base *Manifest, to int64) *Manife
 // restored is the read models that a snapshot comes back to.
 func restored(t testing.TB, s Source, m *Manifest) view.State {
 	t.Helper()
-	set := allViews(t)
+	set, err := view.ParseSet(m.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
 	state := view.State{}
 	var totals view.Totals
-	err := m.Each(context.Background(), s, func(key string, fields []string) error {
+	err = m.Each(context.Background(), s, func(key string, fields []string) error {
 		mutations, d, err := view.Restore(nil, set, m.Next-1, key, fields)
 		totals.Add(d)
 		for i := range mutations {
@@ -164,7 +170,7 @@ func restored(t testing.TB, s Source, m *Manifest) view.State {
 // fold folds events into read models one at a time: a program path of its own. Subjects are loaded from the state.
 func (w wallet) fold(t testing.TB, state view.State, from, to int64) {
 	t.Helper()
-	set := allViews(t)
+	set := w.allViews(t)
 	var values []view.Value
 	for _, name := range view.TotalsFields() {
 		text, ok := state[view.TotalsKey][name]
@@ -175,7 +181,7 @@ func (w wallet) fold(t testing.TB, state view.State, from, to int64) {
 		t.Fatal(err)
 	}
 	for o := from; o < to; o++ {
-		s := view.NewSubscriber(w[o].Envelope().Subject, set)
+		s := view.NewSubject(w[o].Envelope().Subject, set)
 		s.Queue(o, w[o])
 		var found [][]view.Value
 		for _, r := range s.Reads(nil) {

@@ -14,14 +14,14 @@ import (
 func TestEpochs(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(2, 2)), 600, 20)
 	m := &memory{}
-	a := w.build(t, m, Empty(identity(t), 0, 2), 200)
+	a := w.build(t, m, Empty(w.identity(t), 0, 2), 200)
 	tail, progress := w.tail(2, 200, 400)
 	progress.LeaderEpoch = 3
 	if _, _, err := w.builder(m).Build(t.Context(), a, tail, progress); err != nil {
 		t.Fatal(err)
 	}
 	ends := map[int32]int64{0: 250, 3: 400}
-	want := Want{Identity: identity(t), End: 1000, EpochEnd: func(_ context.Context, epoch int32) (int64, error) { return ends[epoch], nil }}
+	want := Want{Identity: w.identity(t), End: 1000, EpochEnd: func(_ context.Context, epoch int32) (int64, error) { return ends[epoch], nil }}
 	for _, row := range []struct {
 		end     int64 // of epoch 3
 		next    int64
@@ -47,9 +47,9 @@ func TestEpochs(t *testing.T) {
 func TestPartsElsewhere(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(3, 3)), 800, 20)
 	m := &memory{}
-	first := w.build(t, m, Empty(identity(t), 0, 2), 800)
+	first := w.build(t, m, Empty(w.identity(t), 0, 2), 800)
 	want := hash(t, restored(t, m, first))
-	w.build(t, m, Empty(identity(t), 0, 2), 800) // every chunk a second time
+	w.build(t, m, Empty(w.identity(t), 0, 2), 800) // every chunk a second time
 	m.remove(func(k Key) bool { return k.Kind == ManifestKind })
 	m.compact()
 	if got := hash(t, restored(t, m, first)); got != want {
@@ -71,23 +71,23 @@ func TestPartsElsewhere(t *testing.T) {
 func TestFindsTheEnd(t *testing.T) {
 	w := random(rand.New(rand.NewPCG(5, 5)), 4000, 100)
 	m := &memory{}
-	base := Empty(identity(t), 0, 6)
+	base := Empty(w.identity(t), 0, 6)
 	for next := int64(1000); next <= 4000; next += 1000 {
 		base = w.build(t, m, base, next)
 	}
 	m.reads = 0
-	found, _, err := Newest(t.Context(), m, Want{Identity: identity(t), End: 4000})
+	found, _, err := Newest(t.Context(), m, Want{Identity: w.identity(t), End: 4000})
 	if err != nil || found.Next != 4000 || m.reads != 2 {
 		t.Errorf("Newest = %v after %d reads, want the last manifest in the last records", err, m.reads)
 	}
-	if found, _, err := Newest(t.Context(), m, Want{Identity: identity(t), End: 2500}); err != nil || found == nil || found.Next != 2000 {
+	if found, _, err := Newest(t.Context(), m, Want{Identity: w.identity(t), End: 2500}); err != nil || found == nil || found.Next != 2000 {
 		t.Errorf("Newest before 2500 = %+v, %v", found, err)
 	}
-	opened, refusal, err := Open(t.Context(), m, Want{Identity: identity(t), End: 4000}, found.Offset)
+	opened, refusal, err := Open(t.Context(), m, Want{Identity: w.identity(t), End: 4000}, found.Offset)
 	if err != nil || refusal != nil || opened.Next != 4000 {
 		t.Errorf("Open = %+v, %v, %v", opened, refusal, err)
 	}
-	if opened, refusal, err := Open(t.Context(), m, Want{Identity: identity(t), End: 4000}, found.Offset-1); opened != nil || refusal != nil || err != nil {
+	if opened, refusal, err := Open(t.Context(), m, Want{Identity: w.identity(t), End: 4000}, found.Offset-1); opened != nil || refusal != nil || err != nil {
 		t.Errorf("Open of no manifest = %+v, %v, %v", opened, refusal, err)
 	}
 }

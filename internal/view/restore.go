@@ -2,13 +2,14 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"switchboard/internal/event"
 )
 
-// What a snapshot keeps are the records from which everything else can be derived: without scores, totals and the reverse
+// What a snapshot keeps are the records from which everything else can be derived: without scores, lists, totals and the reverse
 // edges, and without what the canonical hash leaves out (Hashed).
 
 // restorer says how a record of a snapshot comes back. Whoever adds a read model that a snapshot keeps adds a line to restorers.
@@ -22,6 +23,8 @@ var restorers = map[string]restorer{
 	Card:     {head: true, derive: deriveFromCard},
 	Contacts: {derive: deriveFromContacts},
 	Timeline: {},
+	DeviceOf: {head: true, derive: deriveFromDevice},
+	Links:    {derive: deriveFromLinks},
 }
 
 // Kept says where a snapshot keeps the record of a key without prefix: with the head of its subject (week ""), or with a week of its
@@ -100,6 +103,36 @@ func deriveFromContacts(dst []Mutation, set Set, id event.Subject, fields []stri
 	if set.Has(Reach) {
 		for i := 0; i < len(fields); i += 2 {
 			dst = append(dst, Mutation{SetFields, ReachKey(fields[i]), []string{string(id), ""}})
+		}
+	}
+	return dst, Totals{}, nil
+}
+
+func deriveFromDevice(dst []Mutation, set Set, id event.Subject, fields []string) ([]Mutation, Totals, error) {
+	d := NewDevice(id, set)
+	values := make([]Value, len(deviceFieldNames))
+	for i := 0; i < len(fields); i += 2 {
+		n := slices.Index(deviceFieldNames, fields[i])
+		if n < 0 {
+			return dst, Totals{}, fmt.Errorf("device: no device has a field %s", fields[i])
+		}
+		values[n] = Value{Text: fields[i+1], OK: true}
+	}
+	if err := d.fill(values); err != nil {
+		return dst, Totals{}, err
+	}
+	d.storedAt = -1 // it stands in no list yet
+	return d.projectList(dst), Totals{}, nil
+}
+
+func deriveFromLinks(dst []Mutation, _ Set, id event.Subject, fields []string) ([]Mutation, Totals, error) {
+	for i := 0; i < len(fields); i += 2 {
+		edge, err := ParseEdge(fields[i+1])
+		if err != nil {
+			return dst, Totals{}, err
+		}
+		if edge.Linked {
+			dst = append(dst, Mutation{SetFields, LinkedKey(fields[i]), []string{string(id), fields[i+1]}})
 		}
 	}
 	return dst, Totals{}, nil

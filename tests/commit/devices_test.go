@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"switchboard/internal/redisview"
 	"switchboard/internal/view"
 	"switchboard/tests/backend"
+	"switchboard/tests/fixture"
 	"switchboard/tests/reference"
 )
 
@@ -21,42 +21,9 @@ var deviceViews, _ = view.NewSet(view.DeviceNames())
 // factsFor is random facts about the subjects that a set of read models is of.
 func factsFor(set view.Set, r *rand.Rand, n, subjects int, noise bool) []event.Event {
 	if set.About() == event.Devices {
-		return lives(r, n, subjects, noise)
+		return fixture.Lives(r, n, subjects, noise)
 	}
 	return reports(r, n, subjects, noise)
-}
-
-// lives is random events of a few devices, which link to each other, in any order; with noise also duplicates. Sessions, instants and names are few,
-// so that stamps clash.
-func lives(r *rand.Rand, n, devices int, noise bool) []event.Event {
-	var list []event.Event
-	for len(list) < n {
-		c := event.Common{Subject: event.Subject(fmt.Sprint("s", r.IntN(devices))), OccurredAt: 1_700_000_000_000 + r.Int64N(20)*1000}
-		seq := r.Int64N(6)
-		s := event.Session{SessionID: fmt.Sprint("session ", seq), SessionSeq: seq}
-		l := event.Link{OtherDeviceID: fmt.Sprint("s", r.IntN(devices+2)), LinkKind: []string{"", "radio", "made of words"}[r.IntN(3)]}
-		var e event.Event
-		switch r.IntN(5) {
-		case 0:
-			e = &event.DeviceConnected{Common: c, Session: s, Description: event.Description{
-				ViaDeviceID: fmt.Sprint("gw", r.IntN(3)), Model: []string{"", "m 1", "m 2"}[r.IntN(3)], Firmware: fmt.Sprint(r.IntN(4)),
-			}}
-		case 1:
-			e = &event.DeviceDisconnected{Common: c, Session: s, InitiatedByClient: r.IntN(2) == 0, DisconnectReason: event.DisconnectReason(r.IntN(13))}
-		case 2:
-			e = &event.DeviceRenamed{Common: c, Rename: event.Rename{NewName: fmt.Sprint("name ", r.IntN(9))}}
-		case 3:
-			e = &event.DeviceLinked{Common: c, Link: l}
-		default:
-			e = &event.DeviceUnlinked{Common: c, Link: l}
-		}
-		e.Envelope().ID = event.IDOf(e)
-		list = append(list, e)
-		if noise && r.IntN(10) == 0 {
-			list = append(list, list[r.IntN(len(list))])
-		}
-	}
-	return list
 }
 
 // TestOfAnotherKind: a fact about a subscriber in a topic of devices, and the other way round, is a dead letter, and what follows is folded.

@@ -21,13 +21,15 @@ import (
 	"switchboard/internal/snapshot"
 	"switchboard/internal/view"
 	"switchboard/tests/backend"
+	"switchboard/tests/fixture"
 	"switchboard/topology"
 )
 
 func TestMain(m *testing.M) { backend.Main(m) }
 
 const (
-	partitions = 2
+	ofEach     = 2               // partitions of a topic of facts
+	partitions = 2 * ofEach      // of both: first those of calls.reports, then those of devices.lifecycle
 	patience   = 4 * time.Minute // on two cores that others use as well
 )
 
@@ -56,7 +58,7 @@ func newSite(t *testing.T, kind string, brokers, settings []string) *site {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	text := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  devices.lifecycle:\n    partitions: 1\n  dead-letters:\n    partitions: 1\n  snapshots:\n    %s\n", partitions, strings.Join(append([]string{fmt.Sprint("partitions: ", partitions)}, settings...), "\n    "))
+	text := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %[1]d\n  devices.lifecycle:\n    partitions: %[1]d\n  dead-letters:\n    partitions: 1\n  snapshots:\n    %[2]s\n", ofEach, strings.Join(append([]string{fmt.Sprint("partitions: ", ofEach)}, settings...), "\n    "))
 	if err := os.WriteFile(overlay, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +96,21 @@ func (s *site) config(env ...string) *config.Config {
 	return cfg
 }
 
+// partition is one of facts, by its place among all of them.
 func (s *site) partition(n int32) event.Partition {
+	if n >= ofEach {
+		return event.Partition{Topic: s.prefix + "devices.lifecycle", Number: n - ofEach}
+	}
 	return event.Partition{Topic: s.prefix + "calls.reports", Number: n}
+}
+
+// placeOf is the partition that a fact belongs to.
+func placeOf(e event.Event) int32 {
+	n := event.PartitionOf(e.Envelope().Subject, ofEach)
+	if e.About() == event.Devices {
+		n += ofEach
+	}
+	return n
 }
 
 // add appends facts.
@@ -108,7 +123,7 @@ func (s *site) add(list []event.Event) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		records = append(records, kafkalog.Record{Partition: s.partition(event.PartitionOf(c.Subject, partitions)), Key: c.ID[:], Value: value})
+		records = append(records, kafkalog.Record{Partition: s.partition(placeOf(e)), Key: c.ID[:], Value: value})
 	}
 	for _, r := range s.append.Append(s.ctx, records) {
 		if r.Err != nil {
@@ -164,7 +179,7 @@ func (r *snapshotter) made(trigger string) (n int64) {
 
 // caughtUp tells whether every partition has been taken in to its end, by whichever of them has it.
 func (s *site) caughtUp(list ...*snapshotter) bool {
-	ends, err := s.kafka.HighWatermarks(s.ctx, s.prefix+"calls.reports")
+	ends, err := s.kafka.HighWatermarks(s.ctx, s.prefix+"calls.reports", s.prefix+"devices.lifecycle")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -211,34 +226,38 @@ func (s *site) check(reader *app.Snapshots) {
 			s.Errorf("partition %d has no snapshot", n)
 			continue
 		}
-		s.checkOne(reader, m)
+		s.checkOne(reader, int32(n), m)
 	}
 }
 
-func (s *site) checkOne(reader *app.Snapshots, m *snapshot.Manifest) {
+func (s *site) checkOne(reader *app.Snapshots, n int32, m *snapshot.Manifest) {
 	s.Helper()
 	got, err := m.Hash(s.ctx, reader.Source(m.Of))
 	if err != nil {
 		s.Fatal(err)
 	}
-	if want := s.fold(m.Of.Number, m.Next); got.String() != want {
+	if want := s.fold(n, m.Next); got.String() != want {
 		s.Errorf("the snapshot of %s at %d is %s, the facts fold to %s", m.Of, m.Next, got, want)
 	}
 }
 
 // fold is the canonical hash of the first facts of a partition, up to an offset: what was appended, not what was read.
-func (s *site) fold(number int32, next int64) string {
+func (s *site) fold(place int32, next int64) string {
 	s.Helper()
-	set, err := view.NewSet(view.Names())
+	names := view.Names()
+	if place >= ofEach {
+		names = view.DeviceNames()
+	}
+	set, err := view.NewSet(names)
 	if err != nil {
 		s.Fatal(err)
 	}
 	state, totals := view.State{}, view.Totals{}
-	known := map[event.Subject]*view.Subscriber{}
+	known := map[event.Subject]view.Subject{}
 	offset := int64(0)
 	for _, e := range s.facts {
 		id := e.Envelope().Subject
-		if event.PartitionOf(id, partitions) != number {
+		if placeOf(e) != place {
 			continue
 		}
 		if offset == next {
@@ -246,7 +265,7 @@ func (s *site) fold(number int32, next int64) string {
 		}
 		sub := known[id]
 		if sub == nil {
-			sub = view.NewSubscriber(id, set)
+			sub = view.NewSubject(id, set)
 			known[id] = sub
 		}
 		sub.Queue(offset, e)
@@ -279,7 +298,7 @@ func (s *site) fold(number int32, next int64) string {
 	return h.String()
 }
 
-// random is about n reports over some weeks, with amendments in any order and duplicates.
+// random is about n reports over some weeks, with amendments in any order and duplicates, and n/6 events of devices.
 func random(seed uint64, n, subscribers int) []event.Event {
 	r := rand.New(rand.NewPCG(seed, 5))
 	var list []event.Event
@@ -306,6 +325,7 @@ func random(seed uint64, n, subscribers int) []event.Event {
 	for range n / 20 {
 		list = append(list, list[r.IntN(len(list))])
 	}
+	list = append(list, fixture.Lives(r, n/6, subscribers/2, true)...)
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list
 }

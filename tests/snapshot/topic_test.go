@@ -63,7 +63,7 @@ func (s *site) client() *kgo.Client {
 func (s *site) deleteBefore(n int32, offset int64) {
 	s.Helper()
 	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: s.partition(n).Topic, Partition: n, At: offset})
+	offsets.Add(kadm.Offset{Topic: s.partition(n).Topic, Partition: s.partition(n).Number, At: offset})
 	resp, err := kadm.NewClient(s.client()).DeleteRecords(s.ctx, offsets)
 	if err == nil {
 		err = resp.Error()
@@ -123,7 +123,7 @@ func TestKept(t *testing.T) {
 		last := time.Now()
 		s.until("chunks of every partition removed, when the grace is over", func() bool {
 			if time.Since(last) > time.Second { // a snapshot is made, and cleaned up after, only when something came
-				s.add(facts[:10])
+				s.add(facts[:100])
 				last = time.Now()
 			}
 			cleaned := 0
@@ -144,9 +144,9 @@ func TestKept(t *testing.T) {
 				t.Errorf("List = %d snapshots, %v, %v, want three", len(list), unreadable, err)
 			}
 			for _, l := range list {
-				s.checkOne(reader, l.Manifest)
+				s.checkOne(reader, n, l.Manifest)
 			}
-			_, _, _, tombstones := s.count(n)
+			_, _, _, tombstones := s.count(n % ofEach)
 			removed += int64(tombstones)
 		}
 		if removed == 0 {
