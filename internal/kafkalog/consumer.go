@@ -118,7 +118,7 @@ func (c *Consumer) clientOpts() ([]kgo.Opt, error) {
 		return nil, err
 	}
 	opts = append(opts,
-		kgo.ConsumerGroup(c.o.Group), kgo.ConsumeTopics(c.o.Topics...), kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumerGroup(c.o.Group), kgo.ConsumeTopics(c.o.Topics...), kgo.Balancers(newBalancer()),
 		kgo.SessionTimeout(c.o.SessionTimeout), kgo.RebalanceTimeout(c.o.RebalanceTimeout),
 		kgo.HeartbeatInterval(min(3*time.Second, c.o.SessionTimeout/3)),
 		kgo.BlockRebalanceOnPoll(), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
