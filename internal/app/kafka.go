@@ -105,8 +105,17 @@ func ApplyTopology(ctx context.Context, cfg *config.Config, log *slog.Logger, do
 	if err := admin.Apply(ctx, diff, done); err != nil {
 		return diff, err
 	}
-	return planTopology(ctx, cfg, options, want)
+	// Brokers learn new settings one by one, and any of them may be asked.
+	for deadline := time.Now().Add(settleFor); ; sleep(ctx, 100*time.Millisecond) {
+		diff, err = planTopology(ctx, cfg, options, want)
+		if err != nil || len(diff.Steps) == 0 || time.Now().After(deadline) || ctx.Err() != nil {
+			return diff, err
+		}
+	}
 }
+
+// settleFor bounds how long a cluster may go on saying what was true before.
+const settleFor = 10 * time.Second
 
 func topologyAndOptions(cfg *config.Config, log *slog.Logger) (topology.Topology, kafkalog.Options, error) {
 	want, err := LoadTopology(cfg)

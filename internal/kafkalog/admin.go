@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"switchboard/topology"
 )
@@ -162,26 +163,34 @@ func (a *Admin) step(ctx context.Context, step topology.Step) error {
 	return fmt.Errorf("%q is not an operation", step.Op)
 }
 
-// awaitTopic waits until a new topic has leaders: a broker that is asked too early says that there is none.
+// awaitTopic waits until every broker that answers knows a new topic with its leaders. Each learns it by itself: whoever asks another broker next, such
+// as a role that starts, would be told that there is none.
 func (a *Admin) awaitTopic(ctx context.Context, topic string) error {
 	for try := 1; ; try++ {
-		resp, err := metadata(ctx, a.client, topic)
+		cluster, err := metadata(ctx, a.client, topic)
 		if err != nil {
 			return err
 		}
-		if t := &resp.Topics[0]; t.ErrorCode == 0 && len(t.Partitions) > 0 {
-			ready := true
-			for _, p := range t.Partitions {
-				ready = ready && p.ErrorCode == 0
-			}
-			if ready {
-				return nil
-			}
+		known := knows(cluster)
+		for _, b := range cluster.Brokers {
+			// One that does not answer is not waited for.
+			resp, err := metadata(ctx, a.client.Broker(int(b.NodeID)), topic)
+			known = known && (err != nil || knows(resp))
+		}
+		if known {
+			return nil
 		}
 		if err := backOff(ctx, min(try, 10)); err != nil {
-			return fmt.Errorf("it was created, and has no leaders yet: %w", err)
+			return fmt.Errorf("it was created, and not every broker knows it yet: %w", err)
 		}
 	}
+}
+
+// knows tells whether an answer about one topic names its partitions and their leaders.
+func knows(resp *kmsg.MetadataResponse) bool {
+	t := &resp.Topics[0]
+	return t.ErrorCode == 0 && len(t.Partitions) > 0 &&
+		!slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 })
 }
 
 func withMessage(err error, message string) error {

@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"switchboard/internal/event"
 	"switchboard/internal/pipeline"
 	"switchboard/topology"
@@ -120,6 +124,41 @@ func TestAdminSettlesTopology(t *testing.T) {
 			b.t.Errorf("a bad value: %v", err)
 		}
 	})
+}
+
+// TestApplyWaitsForEveryBroker: a topic is made when the slowest broker knows it.
+func TestApplyWaitsForEveryBroker(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	refusals := 5
+	cluster.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked := request.(*kmsg.MetadataRequest)
+		if cluster.CurrentNode() != 2 || len(asked.Topics) == 0 || refusals == 0 {
+			return nil, nil, false
+		}
+		refusals--
+		resp := asked.ResponseKind().(*kmsg.MetadataResponse)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.ErrorCode = asked.Topics[0].Topic, kerr.UnknownTopicOrPartition.Code
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	admin, err := NewAdmin(Options{Brokers: cluster.ListenAddrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	step := topology.Step{Op: topology.CreateTopic, Topic: "slow", Partitions: 3, Replication: 3}
+	if err := admin.Apply(t.Context(), topology.Diff{Steps: []topology.Step{step}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if refusals > 0 {
+		t.Errorf("broker 2 would still have said %d times that there is no such topic", refusals)
+	}
 }
 
 func TestEmbedded(t *testing.T) {

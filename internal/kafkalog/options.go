@@ -134,7 +134,7 @@ func topicError(topic string, code int16) error {
 
 // metadata asks a broker, and no cache, about topics; none asks about the cluster alone. A topic's own error is left
 // in the answer.
-func metadata(ctx context.Context, client *kgo.Client, topics ...string) (*kmsg.MetadataResponse, error) {
+func metadata(ctx context.Context, client kmsg.Requestor, topics ...string) (*kmsg.MetadataResponse, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	req.Topics = []kmsg.MetadataRequestTopic{} // nil would mean all
 	for _, name := range topics {
