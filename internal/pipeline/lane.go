@@ -198,9 +198,9 @@ func (l *Lane) newToken() string { return l.Deps.Run + "." + strconv.FormatInt(c
 
 // fold runs the tenure of the serving generation and, beside it, of a builder, until one of them ends.
 func (l *Lane) fold(ctx context.Context, o *Observed, d *Decision, s *stores) error {
-	if d.Rollback {
+	if group := max(o.Group.GroupOffset, l.reportedOf(o.Serving)); d.Rollback || l.reportedOf(o.Serving) > o.Pos.Next {
 		l.stats.rollbacks.Add(1)
-		l.log.Warn("redis_rollback: the read models are behind what the group had reported", "next", o.Pos.Next, "group", o.Group.GroupOffset)
+		l.log.Warn("redis_rollback: the read models are behind what the group had reported", "next", o.Pos.Next, "group", group)
 	}
 	l.setReporter(o, d)
 	var tenures []*tenure
@@ -262,6 +262,16 @@ func (l *Lane) setReporter(o *Observed, d *Decision) {
 	}
 }
 
+// reportedOf is what this lane has told the group of a generation, -1 when nothing: the group's offset that came with the assignment is older.
+func (l *Lane) reportedOf(g Generation) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.reporting || l.reporter != g {
+		return -1
+	}
+	return l.stats.lastReport()
+}
+
 // take claims a generation (COMMIT.md 3). The store is the tenure's from here on.
 func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store, g Generation, p *Pos, source Source) (*tenure, error) {
 	views, err := view.ParseSet(p.Views)
@@ -291,12 +301,15 @@ func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store,
 // begin reads the totals and asks for records from the position on.
 func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store, id LaneID, p *Pos, views view.Set, source Source) (*tenure, error) {
 	values, err := store.Load(ctx, []view.Read{{Key: view.TotalsKey, Fields: view.TotalsFields()}})
+	if errors.Is(err, ErrDamaged) {
+		return nil, l.breakDown(ctx, store, id.Generation, fmt.Errorf("read totals: %w", err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read totals: %w", err)
 	}
 	totals, err := view.ParseTotals(values[0])
 	if err != nil {
-		return nil, &Stopped{Partition: l.partition, Why: err.Error(), Hint: "rebuild it: switchboard replay run"}
+		return nil, l.breakDown(ctx, store, id.Generation, err)
 	}
 	t := &tenure{
 		lane: l, id: id, source: source, store: store, log: o.Log, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.limits.CacheBytes),

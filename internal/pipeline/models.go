@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 
 	"switchboard/internal/event"
 	"switchboard/internal/view"
@@ -74,9 +75,12 @@ type Claimer interface {
 	MarkBroken(ctx context.Context, why string) error
 }
 
+// ErrDamaged: a key of the read models holds what none of us wrote. Asking again does not help.
+var ErrDamaged = errors.New("the read models are damaged")
+
 // Loader reads and writes the read models of a claimed lane.
 type Loader interface {
-	// Load reads fields, one slice of values for each read.
+	// Load reads fields, one slice of values for each read. The error is an ErrDamaged when a key holds something of another type.
 	Load(ctx context.Context, reads []view.Read) ([][]view.Value, error)
 	// Commit writes a chunk, if the position is still as the last claim or chunk left it, and arms the next one.
 	// The error says more about any outcome but Applied.

@@ -277,7 +277,7 @@ func (t *tenure) still(ctx context.Context) error {
 // damage tells a record of the read models that is not ours from a connection that failed.
 func (t *tenure) damage(ctx context.Context, err error) error {
 	var d *damaged
-	if errors.As(err, &d) {
+	if errors.As(err, &d) || errors.Is(err, ErrDamaged) {
 		return t.breakDown(ctx, err)
 	}
 	return fmt.Errorf("load: %w", err)
@@ -285,12 +285,16 @@ func (t *tenure) damage(ctx context.Context, err error) error {
 
 // breakDown marks the generation as broken and stops the lane.
 func (t *tenure) breakDown(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.lane.limits.ChunkDeadline)
+	return t.lane.breakDown(ctx, t.store, t.id.Generation, cause)
+}
+
+func (l *Lane) breakDown(ctx context.Context, store Store, g Generation, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.limits.ChunkDeadline)
 	defer cancel()
-	if err := t.store.MarkBroken(ctx, cause.Error()); err != nil {
-		t.logger.Error("the generation is broken, and could not be marked so", "error", err)
+	if err := store.MarkBroken(ctx, cause.Error()); err != nil {
+		l.log.Error("the generation is broken, and could not be marked so", "generation", g, "error", err)
 	}
-	return &Stopped{Partition: t.id.Partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", t.id.Generation, cause), Hint: "delete the keys of this generation: it is then folded again from the log"}
+	return &Stopped{Partition: l.partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", g, cause), Hint: "start the processor again: another generation is then built beside this one, from the log"}
 }
 
 // report tells the group how far the lane is, unless another generation is what the group is told about.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -83,6 +84,9 @@ func (l *Lane) Load(ctx context.Context, reads []view.Read) ([][]view.Value, err
 			replies[i] = pipe.HMGet(ctx, l.prefix+slice[i].Key, slice[i].Fields...)
 		}
 		if _, err := pipe.Exec(ctx); err != nil {
+			if isReply(err) && strings.HasPrefix(err.Error(), "WRONGTYPE") {
+				err = fmt.Errorf("%w: %w", pipeline.ErrDamaged, err)
+			}
 			return nil, err
 		}
 		for _, r := range replies {

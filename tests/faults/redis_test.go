@@ -1,0 +1,248 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/internal/pipeline"
+	"switchboard/internal/redisview"
+	"switchboard/tests/backend"
+)
+
+// TestTailOfTheFile cuts bytes off the append-only file under load, as a power cut does: in the middle of a command, of a transaction, and
+// further back.
+//
+//fault:p12 the append-only file cut at 1, 700 and 20,000 bytes from its end, under load
+func TestTailOfTheFile(t *testing.T) {
+	t.Parallel()
+	s := folded(t, backend.Real(t), options{})
+	before := s.serving(0)
+	for _, cut := range []int64{1, 700, 20_000} {
+		s.append(300)
+		s.caughtUp()
+		s.b.Server.Kill()
+		files, err := filepath.Glob(filepath.Join(s.b.Server.Dir, "appendonlydir", "*.incr.aof"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("append-only files: %v (%v)", files, err)
+		}
+		info, err := os.Stat(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(files[0], max(0, info.Size()-cut)); err != nil {
+			t.Fatal(err)
+		}
+		s.b.Server.Start()
+		if cut == 20_000 {
+			s.until("it is seen that something is lost", func() bool { return s.lane(0).Rollbacks+s.lane(1).Rollbacks > 0 })
+		}
+		s.append(100)
+		s.caughtUp()
+	}
+	s.exact()
+	s.noLetters()
+	if s.serving(0) != before {
+		t.Error("something was rebuilt")
+	}
+	s.halt()
+}
+
+// primary is an address that can be moved to another server, as a Sentinel or a service name does.
+type primary struct{ at atomic.Pointer[string] }
+
+func (p *primary) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, *p.at.Load())
+}
+
+// TestFailover promotes a replica that has seen less than the primary had acknowledged.
+//
+//fault:p13 a replica that has seen a part of what was acknowledged becomes the primary; events come in meanwhile, or none do
+//fault:p14 the same with nothing to fold: noticed and healed within 2 s
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]bool{"busy": true, "idle": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := backend.Real(t)
+			replica := backend.RealRedis(t)
+			rdb := redis.NewClient(&redis.Options{Addr: replica.Addr, Protocol: 2})
+			defer rdb.Close()
+			host, port, _ := net.SplitHostPort(b.Redis[0])
+			if err := rdb.SlaveOf(t.Context(), host, port).Err(); err != nil {
+				t.Fatal(err)
+			}
+			s := newSite(t, b, options{})
+			var at primary
+			at.at.Store(&b.Redis[0])
+			s.dial = at.dial
+			s.append(300)
+			s.start()
+			s.caughtUp()
+			before := s.serving(0)
+			s.until("the replica has it", func() bool {
+				next, err := rdb.HGet(t.Context(), redisview.PosKey(before), "next").Int64()
+				return err == nil && next == s.next(0)
+			})
+			if err := rdb.SlaveOf(t.Context(), "NO", "ONE").Err(); err != nil { // from here on it sees nothing
+				t.Fatal(err)
+			}
+			lagging := s.next(0)
+			s.append(500)
+			s.caughtUp()
+			if busy {
+				s.append(200) // some of them are on their way
+			}
+			at.at.Store(&replica.Addr)
+			s.b.Server.Kill()
+			began := time.Now()
+			s.redis = rdb
+			if next := s.next(0); next != lagging {
+				t.Fatalf("the replica is at %d, want %d", next, lagging)
+			}
+			s.caughtUp()
+			if took := time.Since(began); !busy && took > 2*time.Second {
+				t.Errorf("healed after %v", took)
+			}
+			s.exact()
+			s.noLetters()
+			if s.serving(0) != before {
+				t.Error("something was rebuilt")
+			}
+			if s.lane(0).Rollbacks == 0 {
+				t.Error("the rollback was not counted")
+			}
+			s.halt()
+		})
+	}
+}
+
+// TestFull fills Redis to its maxmemory: the partitions wait with everything in the log, and go on when there is room.
+//
+//fault:p17 maxmemory reached: every commit aborted, nothing skipped, no dead letter, not ready; it heals
+func TestFull(t *testing.T) {
+	t.Parallel()
+	s := folded(t, backend.Real(t), options{})
+	limit := func(to string) {
+		t.Helper()
+		if err := s.redis.ConfigSet(t.Context(), "maxmemory", to).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit("1mb") // less than an empty one takes
+	var at [partitions]int64
+	for p := range at {
+		at[p] = s.next(int32(p))
+	}
+	s.append(300)
+	s.until("refusals", func() bool {
+		refused := 0
+		for p := range int32(partitions) {
+			if l := s.lane(p); l.Commits[pipeline.Aborted.String()]+l.Claims[pipeline.Aborted.String()] > 2 {
+				refused++
+			}
+		}
+		return refused == partitions
+	})
+	if err := s.proc.Ready(); err == nil {
+		t.Error("the processor says that all is well")
+	}
+	for p, next := range at {
+		if now := s.next(int32(p)); now != next {
+			t.Errorf("partition %d moved from %d to %d", p, next, now)
+		}
+	}
+	limit("0")
+	s.caughtUp()
+	s.exact()
+	s.noLetters()
+	s.halt()
+}
+
+// TestUnsafeRedis: no processor starts on a Redis that may lose what it holds while it keeps the position.
+//
+//fault:p16 without persistence: a processor ends at its start, and names the setting
+//fault:p18 with an eviction policy: likewise
+func TestUnsafeRedis(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, backend.Real(t), options{})
+	for setting, value := range map[string]string{"maxmemory-policy": "allkeys-lru", "appendonly": "no"} {
+		was := s.redis.ConfigGet(t.Context(), setting).Val()[setting]
+		if err := s.redis.ConfigSet(t.Context(), setting, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		var unsafe *redisview.UnsafeRedis
+		if err := s.ended(); !errors.As(err, &unsafe) || !strings.Contains(err.Error(), setting) {
+			t.Errorf("%s %s: the processor ended with %v", setting, value, err)
+		}
+		if err := s.redis.ConfigSet(t.Context(), setting, was).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := s.redis.DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys were written", n)
+	}
+	s.append(100)
+	s.start()
+	s.caughtUp()
+	s.exact()
+	s.halt()
+}
+
+// TestAnotherType puts a string where a hash or a sorted set belongs: the partition stops, and its next owner builds a generation beside the
+// broken one. The other partition does not notice.
+//
+//fault:p20 a head record that is a string, met when it is read
+//fault:p20 a top list that is a string, met inside a transaction whose other commands were applied
+func TestAnotherType(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"card:", "top:"} {
+		t.Run(strings.TrimSuffix(name, ":"), func(t *testing.T) {
+			t.Parallel()
+			s := folded(t, backend.Real(t), options{})
+			s.config.Processor.CacheBytes = 0 // every subject is read again
+			s.halt()
+			broken, other := s.serving(0), s.serving(1)
+			keys, err := s.redis.Keys(t.Context(), redisview.Prefix(broken)+name+"*").Result()
+			if err != nil || len(keys) == 0 {
+				t.Fatalf("no keys (%v)", err)
+			}
+			for _, key := range keys {
+				if err := s.redis.Set(t.Context(), key, "of somebody else", 0).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.start()
+			s.append(200)
+			s.until("the partition stops", func() bool { return s.lane(0).Stopped != nil })
+			if why := s.lane(0).Stopped; why.Rule != 3 || !strings.Contains(why.Error(), "WRONGTYPE") || !strings.Contains(why.Hint, "start") {
+				t.Errorf("stopped by rule %d: %v", why.Rule, why)
+			}
+			if err := s.proc.Ready(); err == nil {
+				t.Error("the processor says that all is well")
+			}
+			end := s.ends()[1]
+			s.until("the other partition goes on", func() bool { return s.next(1) == end })
+			s.halt()
+			s.start()
+			s.until("another generation serves", func() bool { return s.serving(0) != broken })
+			s.append(100)
+			s.caughtUp()
+			s.exact()
+			s.noLetters()
+			if s.serving(1) != other {
+				t.Error("the other partition was rebuilt")
+			}
+			s.halt()
+		})
+	}
+}
