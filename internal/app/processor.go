@@ -140,7 +140,7 @@ func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consu
 	var background sync.WaitGroup
 	w.ask(ctx)
 	background.Go(func() { w.run(watching, time.Second) })
-	background.Go(func() { keepChecking(watching, models, p.Config, fail) })
+	background.Go(func() { keepChecking(watching, time.Minute, models, p.Config, fail) })
 	defer background.Wait()
 	defer stop()
 	err := consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) {

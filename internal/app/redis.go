@@ -55,10 +55,10 @@ func checkRedis(ctx context.Context, c *redisview.Client, cfg *config.Config, lo
 	return findings.Err()
 }
 
-// keepChecking asks every minute what connectRedis asked, and calls fail when the answer has become dangerous: an eviction policy can be
+// keepChecking asks again and again what connectRedis asked, and calls fail when the answer has become dangerous: an eviction policy can be
 // changed under a running program. That Redis does not answer is the lanes' business.
-func keepChecking(ctx context.Context, c *redisview.Client, cfg *config.Config, fail func(error)) {
-	ticker := time.NewTicker(time.Minute)
+func keepChecking(ctx context.Context, every time.Duration, c *redisview.Client, cfg *config.Config, fail func(error)) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {

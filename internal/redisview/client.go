@@ -115,3 +115,11 @@ func (c *Client) dedicated(ctx context.Context, key string) (*redis.Client, *red
 	client := redis.NewClient(o)
 	return client, client.Conn(), nil
 }
+
+// findNodes asks a cluster where its slots are, without waiting for the answer. go-redis sees to that itself where it is answered MOVED, but not
+// on a dedicated connection: a lane whose slot had moved looked for it at the old node for a minute.
+func (c *Client) findNodes(ctx context.Context) {
+	if cluster, ok := c.shared.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
+}

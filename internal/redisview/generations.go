@@ -237,6 +237,7 @@ func (c *Client) turn(ctx context.Context, id pipeline.LaneID, may func(conn *re
 		pipe.Do(ctx, "WATCH", ServingKey)
 		field := pipe.HGet(ctx, ServingKey, id.Partition.String())
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			c.findNodes(ctx)
 			return false, err
 		}
 		now := pipeline.Generation(field.Val())

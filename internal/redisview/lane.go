@@ -33,6 +33,7 @@ func (c *Client) Open(ctx context.Context, id pipeline.LaneID) (pipeline.Store, 
 	pos, found, err := l.watch(ctx)
 	if err != nil {
 		l.Close()
+		c.findNodes(ctx)
 		return nil, pos, false, err
 	}
 	l.next = pos.Next

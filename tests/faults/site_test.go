@@ -38,7 +38,7 @@ type site struct {
 	*testing.T
 	b       backend.Backend
 	config  *config.Config
-	redis   *redis.Client // of the node that holds partition 0, in a cluster
+	redis   redis.UniversalClient
 	kafka   *kgo.Client
 	admin   *kadm.Client
 	encoder *avrowire.Encoder
@@ -92,7 +92,11 @@ func newSite(t *testing.T, b backend.Backend, o options) *site {
 		}
 		return err == nil && diff.Empty()
 	})
-	s.redis = redis.NewClient(&redis.Options{Addr: b.Redis[0], Protocol: 2})
+	if b.Cluster {
+		s.redis = redis.NewClusterClient(&redis.ClusterOptions{Addrs: b.Redis, Protocol: 2})
+	} else {
+		s.redis = redis.NewClient(&redis.Options{Addr: b.Redis[0], Protocol: 2})
+	}
 	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(100*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +281,7 @@ func (s *site) exact() {
 		parts[p] = append(parts[p], e)
 	}
 	for p, list := range parts {
-		got, err := reference.Dump(s.Context(), s.redis, s.serving(int32(p)))
+		got, err := reference.Dump(s.Context(), s.node(int32(p)), s.serving(int32(p)))
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -285,6 +289,21 @@ func (s *site) exact() {
 			s.Errorf("partition %d:\n%s", p, strings.Join(diff, "\n"))
 		}
 	}
+}
+
+// node is where a partition's keys are.
+func (s *site) node(n int32) *redis.Client {
+	s.Helper()
+	cluster, ok := s.redis.(*redis.ClusterClient)
+	if !ok {
+		return s.redis.(*redis.Client)
+	}
+	cluster.ReloadState(s.Context())
+	master, err := cluster.MasterForKey(s.Context(), redisview.PosKey(s.serving(n)))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return master
 }
 
 // folded is a site with facts that its processor, which goes on, has folded.
