@@ -64,7 +64,7 @@ func newSite(t testing.TB, b backend.Backend) *site {
 	}
 	s := &site{TB: t, on: b, reports: b.Prefix + "calls.reports", letters: b.Prefix + "dead-letters"}
 	s.env = []string{
-		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_PROCESSOR_VIEWS=card,contacts,timeline,reach,top,totals", "SWITCHBOARD_KAFKA_KIND=" + kafkaKind, "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(b.Brokers, ","), "SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix,
+		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_KAFKA_KIND=" + kafkaKind, "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(b.Brokers, ","), "SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix,
 		"SWITCHBOARD_REDIS_KIND=" + redisKind, "SWITCHBOARD_REDIS_ADDRS=" + strings.Join(b.Redis, ","), "SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay,
 		"SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0", "SWITCHBOARD_OBSERVABILITY_LISTEN=127.0.0.1:0", "SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=6s",
 	}
