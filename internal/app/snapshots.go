@@ -192,20 +192,7 @@ func (s *Snapshots) refold(ctx context.Context, source snapshot.Source, usable [
 	if err != nil {
 		return err
 	}
-	r := &snapshot.Refolder{
-		Source: source, TailBytes: int64(s.cfg.Snapshot.MaxTailBytes) / 2,
-		NewSubject: view.NewSubject,
-		Decode: func(value []byte) (event.Event, error) {
-			e, poison := s.decode(value)
-			if poison != nil {
-				return nil, poison
-			}
-			return e, nil
-		},
-		Events: func(ctx context.Context, from, to int64, f func(event.Subject, int64, []byte) error) error {
-			return s.events(ctx, newest.Of, newest.Partitions, from, to, f)
-		},
-	}
+	r := s.refolder(newest.Of, newest.Partitions)
 	compare := func(base *snapshot.Manifest, what string) (string, error) {
 		switch {
 		case newest.Tombstones > base.Tombstones:
@@ -228,6 +215,23 @@ func (s *Snapshots) refold(ctx context.Context, source snapshot.Source, usable [
 	}
 	v.Fold, err = compare(snapshot.Empty(newest.Identity, newest.HistoryFrom, newest.Bits), "the log from its start")
 	return err
+}
+
+// refolder folds events of a partition again.
+func (s *Snapshots) refolder(of event.Partition, partitions int32) *snapshot.Refolder {
+	return &snapshot.Refolder{
+		Source: s.Source(of), TailBytes: int64(s.cfg.Snapshot.MaxTailBytes) / 2, NewSubject: view.NewSubject,
+		Decode: func(value []byte) (event.Event, error) {
+			e, poison := s.decode(value)
+			if poison != nil {
+				return nil, poison
+			}
+			return e, nil
+		},
+		Events: func(ctx context.Context, from, to int64, f func(event.Subject, int64, []byte) error) error {
+			return s.events(ctx, of, partitions, from, to, f)
+		},
+	}
 }
 
 // events is every event of a partition that can be folded.

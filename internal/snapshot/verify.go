@@ -39,13 +39,30 @@ func (d *Difference) String() string {
 // Compare folds the events between two snapshots into the first, and tells where what comes out differs from the second. The memory
 // it takes is that of the chunks that change, packed, beside what a Builder takes.
 func (r *Refolder) Compare(ctx context.Context, base, target *Manifest) (*Difference, error) {
-	scratch := &scratch{Source: r.Source, records: make(map[int64]Record)}
-	b := &Builder{Source: scratch, Append: scratch.append, Decode: r.Decode, NewSubject: r.NewSubject, Now: time.Now}
-	m := base
 	if base.Bits != target.Bits {
 		return nil, fmt.Errorf("snapshots of 2^%d and of 2^%d buckets are not compared", base.Bits, target.Bits)
 	}
-	tail := NewTail(base.Bits)
+	m, made, err := r.fold(ctx, base, target.Next)
+	if err != nil {
+		return nil, err
+	}
+	return difference(ctx, made, m, target)
+}
+
+// Hash folds the events from a snapshot to an offset into it: the canonical hash of what comes out. With Empty, it is that of the log.
+func (r *Refolder) Hash(ctx context.Context, base *Manifest, next int64) (view.Hash, error) {
+	m, made, err := r.fold(ctx, base, next)
+	if err != nil {
+		return view.Hash{}, err
+	}
+	return m.Hash(ctx, made)
+}
+
+// fold makes the snapshot at an offset out of an earlier one, in a scratch space.
+func (r *Refolder) fold(ctx context.Context, base *Manifest, next int64) (*Manifest, *scratch, error) {
+	scratch := &scratch{Source: r.Source, records: make(map[int64]Record)}
+	b := &Builder{Source: scratch, Append: scratch.append, Decode: r.Decode, NewSubject: r.NewSubject, Now: time.Now}
+	m, tail := base, NewTail(base.Bits)
 	build := func(next int64) error {
 		if next <= m.Next {
 			return nil
@@ -58,7 +75,7 @@ func (r *Refolder) Compare(ctx context.Context, base, target *Manifest) (*Differ
 		scratch.keep(m)
 		return nil
 	}
-	err := r.Events(ctx, base.Next, target.Next, func(id event.Subject, offset int64, value []byte) error {
+	err := r.Events(ctx, base.Next, next, func(id event.Subject, offset int64, value []byte) error {
 		if tail.Bytes() >= r.TailBytes {
 			if err := build(offset); err != nil {
 				return err
@@ -68,12 +85,9 @@ func (r *Refolder) Compare(ctx context.Context, base, target *Manifest) (*Differ
 		return nil
 	})
 	if err == nil {
-		err = build(target.Next)
+		err = build(next)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return difference(ctx, scratch, m, target)
+	return m, scratch, err
 }
 
 // difference compares by digest, and looks into the first section whose digests differ.

@@ -3,9 +3,12 @@ package oracle
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
 
+	"switchboard/internal/app"
 	"switchboard/internal/console"
 	"switchboard/internal/event"
 	"switchboard/internal/redisview"
@@ -46,6 +49,25 @@ func TestVerifyHash(t *testing.T) {
 				t.Errorf("%+v, %v, want %v", hash, err, redisview.ErrMoving)
 			}
 		})
+		t.Run("and the log folds to it, unless a field is wrong", func(t *testing.T) {
+			verify := func() *app.LogVerdict {
+				v, err := app.VerifyLog(t.Context(), in.config(), slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+			if v := verify(); !v.Equal || v.LogHash != before.Hash || v.Hash != before.Hash || len(v.Partitions) != partitions {
+				t.Errorf("%+v, want everything equal to %s", v, before.Hash)
+			}
+			key := strings.TrimSuffix(pos, "pos") + "card:" + string(f.subject)
+			calls := rdb.HGet(t.Context(), key, "calls_in").Val()
+			rdb.HSet(t.Context(), key, "calls_in", calls+"0")
+			defer rdb.HSet(context.WithoutCancel(t.Context()), key, "calls_in", calls)
+			if v := verify(); v.Equal || v.LogHash != before.Hash || v.Partitions[number].Result != "differs" {
+				t.Errorf("%+v, want partition %d to differ", v, number)
+			}
+		})
 		t.Run("not comparable with tombstones", func(t *testing.T) {
 			in.appendTombstone(number)
 			in.process()
@@ -53,6 +75,10 @@ func TestVerifyHash(t *testing.T) {
 			after, err := answers.Hash(t.Context(), console.Query{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			v, err := app.VerifyLog(t.Context(), in.config(), slog.New(slog.DiscardHandler))
+			if err != nil || !strings.HasPrefix(v.Partitions[number].Result, "not comparable") {
+				t.Errorf("%+v, %v, want partition %d not to be comparable", v, err, number)
 			}
 			if after.Comparable || after.Tombstones != 1 || after.Hash != before.Hash {
 				t.Errorf("comparable %t, %d tombstones, hash %s, want not, 1, %s", after.Comparable, after.Tombstones, after.Hash, before.Hash)
