@@ -156,7 +156,7 @@ func (c *cli) replayAdopt() *cobra.Command {
 			if err := app.AdoptTopic(cmd.Context(), cfg, c.logger(), got[0]); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.out, "%s is adopted; restart the processors\n", got[0])
+			fmt.Fprintf(c.out, "%s is adopted; the processors begin within seconds; watch: switchboard replay status\n", got[0])
 			return nil
 		},
 	}

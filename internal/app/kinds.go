@@ -63,6 +63,16 @@ func (f folded) views(topic string) view.Set {
 	return view.Set{} // of no topic that we asked for
 }
 
+// partitionsOf is how many partitions the topology gives a topic.
+func (f folded) partitionsOf(topic string) int32 {
+	for _, k := range f {
+		if k.topic.Name == topic {
+			return k.topic.Partitions
+		}
+	}
+	return 0
+}
+
 func (f folded) partitions() (n int) {
 	for _, k := range f {
 		n += int(k.topic.Partitions)

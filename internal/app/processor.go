@@ -117,7 +117,7 @@ func (p *Processor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shared.Watermark, shared.Served = w.watermark, w.served
+	shared.Watermark, shared.Counted, shared.Served = w.watermark, w.counted, w.served
 	snapshots, err := OpenSnapshots(cfg, p.Logger)
 	if err != nil {
 		return err
@@ -145,7 +145,8 @@ func (p *Processor) fold(ctx context.Context, w *watch, consumer *kafkalog.Consu
 	defer stop()
 	err := consumer.Run(ctx, func(ctx context.Context, source *kafkalog.Partition) {
 		deps := shared
-		deps.Views = kinds.views(source.Assignment().Partition.Topic)
+		topic := source.Assignment().Partition.Topic
+		deps.Views, deps.Partitions = kinds.views(topic), kinds.partitionsOf(topic)
 		p.lane(ctx, deps, source)
 	})
 	var unsafe *redisview.UnsafeRedis

@@ -17,6 +17,7 @@ type watch struct {
 
 	mu        sync.Mutex
 	end       map[event.Partition]int64
+	count     map[string]int32
 	checkedMs int64
 	names     map[string]string
 	readAt    time.Time
@@ -44,6 +45,10 @@ func (w *watch) ask(ctx context.Context) {
 	if err == nil {
 		w.mu.Lock()
 		w.end, w.checkedMs = end, asked.UnixMilli()
+		w.count = make(map[string]int32)
+		for p := range end {
+			w.count[p.Topic]++
+		}
 		w.mu.Unlock()
 	}
 	asked = time.Now()
@@ -64,6 +69,13 @@ func (w *watch) watermark(p event.Partition) (end, checkedMs int64) {
 		return 0, 0
 	}
 	return end, w.checkedMs
+}
+
+// counted is pipeline.Deps.Counted.
+func (w *watch) counted(topic string) int32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count[topic]
 }
 
 // served is pipeline.Deps.Served.

@@ -89,7 +89,8 @@ func (p *Partition) report(next int64, metadata string) report {
 
 // Check commits next and metadata and says what that tells about the membership (COMMIT.md 4, lease check). It waits no longer than
 // ConsumerOptions.CheckTimeout. After pipeline.LeaseLost the lane must return; if the partition is still ours once we are a member again, it
-// gets a new lane, with a new Partition.
+// gets a new lane, with a new Partition. A topic that was deleted and made again cannot be asked about by the client that knew the old one: the Consumer joins
+// the group anew, which ends the lane.
 func (p *Partition) Check(ctx context.Context, next int64, metadata string) pipeline.Lease {
 	c := p.consumer
 	if p.ctx.Err() != nil {
@@ -111,6 +112,8 @@ func (p *Partition) Check(ctx context.Context, next int64, metadata string) pipe
 	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.FencedInstanceID):
 		c.lost(p, session)
 		return pipeline.LeaseLost
+	case errors.Is(err, kerr.UnknownTopicID):
+		c.isOld(p) // and a new lane asks with another client
 	}
 	if c.quiet.ok("check " + p.id.String()) {
 		c.log.Info("the lease check does not know yet", "partition", p.id.String(), "group", c.o.Group, "error", err)

@@ -72,6 +72,7 @@ type Consumer struct {
 	partitions map[event.Partition]*Partition
 	sessions   int64 // of the group that have begun
 	stopping   bool
+	outdated   bool  // the client knows another topic id than the cluster
 	trouble    error // with the group; nil once it gives us anything
 
 	waker   waker
@@ -140,16 +141,55 @@ func (c *Consumer) clientOpts() ([]kgo.Opt, error) {
 // partition assigned and paused. Run returns when all lanes have returned and the group has been left; it may be
 // called once.
 func (c *Consumer) Run(ctx context.Context, lane func(ctx context.Context, p *Partition)) error {
+	c.ctx, c.lane = ctx, lane
+	for {
+		if err := c.member(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+		c.log.Warn("a topic was deleted; joining the group anew as soon as there is one of that name", "group", c.o.Group, "topics", c.o.Topics)
+		if err := c.awaitTopics(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitTopics waits until the cluster has every topic, or ctx is done.
+func (c *Consumer) awaitTopics(ctx context.Context) error {
+	client, err := c.o.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for ctx.Err() == nil {
+		resp, err := metadata(ctx, client, c.o.Topics...)
+		if err == nil {
+			for _, topic := range resp.Topics {
+				err = errors.Join(err, topicError(*topic.Topic, topic.ErrorCode))
+			}
+		}
+		if err == nil {
+			return nil
+		}
+		c.mu.Lock()
+		c.trouble = err
+		c.mu.Unlock()
+		pause(ctx, time.Second)
+	}
+	return nil
+}
+
+// member is a member of the group until ctx is done, or the client is outdated.
+func (c *Consumer) member(ctx context.Context) error {
 	opts, err := c.clientOpts()
 	if err != nil {
 		return err
 	}
-	c.ctx, c.lane = ctx, lane
 	c.reports.init()
 	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	opts = append(opts, kgo.WithContext(alive))
 	c.mu.Lock() // callbacks wait until client is set
+	c.stopping, c.outdated = false, false
 	client, err := kgo.NewClient(opts...)
 	c.client = client
 	c.mu.Unlock()

@@ -30,6 +30,9 @@
 //   - A commit that finds our membership gone (session expired) makes franz-go 1.22 join again with what it had, without any
 //     callback if it gets the same again. Lanes that a lease check has ended are therefore started anew when
 //     the next session begins (Consumer.renew).
+//   - franz-go 1.22 keeps the topic id that it saw first. When a topic was deleted and made again, the Consumer therefore leaves the
+//     group and joins it with a new client: when a lease check is answered with UNKNOWN_TOPIC_ID (commits go by id since Kafka 4.1) or, with
+//     brokers that commit by name, when the fetches of a lane that goes on all the same fail (Consumer.member, Consumer.isOld).
 //   - A newly assigned partition is given offset 0 and paused. Nothing is fetched there, and a group offset
 //     that is missing or out of range has no effect before the lane has decided where to begin.
 //   - An idle broker answers a fetch after FetchMaxWait, and a resumed partition is asked for in the

@@ -46,7 +46,8 @@ type Partition struct {
 	limit       int64 // bytes to queue; set by the poller
 	ended       bool  // the lane has returned
 
-	paused bool // of the poller: what the client was told last
+	paused  bool // of the poller: what the client was told last
+	strange int  // likewise: faults in a row that say that the topic is another one
 
 	said said
 }

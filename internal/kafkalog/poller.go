@@ -3,6 +3,7 @@ package kafkalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -48,9 +49,10 @@ func (w *waker) heard() {
 	w.asked = false
 }
 
-// poll hands what the brokers send to the partitions, and brings about what their lanes want, until ctx is done.
+// poll hands what the brokers send to the partitions, and brings about what their lanes want, until ctx is done or the client is
+// outdated.
 func (c *Consumer) poll(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !c.isOutdated() {
 		once, cancel := c.waker.begin(ctx)
 		fetches := c.client.PollRecords(once, 0) // 0: all that is buffered
 		cancel()
@@ -92,7 +94,9 @@ func (c *Consumer) handOver(fetches kgo.Fetches) (failing bool) {
 			return
 		}
 		fault := classify(f.Err)
-		p.deliver(f.Records, fault)
+		if p.deliver(f.Records, fault) {
+			p.notice(fault)
+		}
 		if f.Err != nil && fault == nil && !errors.Is(f.Err, context.Canceled) {
 			failing = true
 			if c.quiet.ok(p.id.String()) {
@@ -131,18 +135,47 @@ func classify(err error) error {
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return gap("the offset is outside of the log")
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
-		return gap("the topic was deleted, and perhaps created again")
+		return fmt.Errorf("%w: %w", pipeline.ErrGap, errOtherTopic)
 	}
 	return nil
 }
 
-// deliver puts what was polled into the mailbox, unless the lane has sought since.
-func (p *Partition) deliver(records []*kgo.Record, fault error) {
+var errOtherTopic = errors.New("the topic was deleted, and perhaps created again")
+
+// notice judges a fault that says that the topic is another one. franz-go never takes a new topic id for a name it knows. But a lane that seeks
+// again has seen a topic of that name, and decided to go on with it: the second such fault in a row means that the client is the one that is wrong.
+func (p *Partition) notice(fault error) {
+	if !errors.Is(fault, errOtherTopic) {
+		p.strange = 0
+		return
+	}
+	if p.strange++; p.strange < 2 {
+		return
+	}
+	p.consumer.isOld(p)
+}
+
+// isOld notes that the client knows another topic id than the cluster, as seen at p, which is ours.
+func (c *Consumer) isOld(p *Partition) {
+	c.mu.Lock()
+	c.outdated = c.outdated || c.partitions[p.id] == p
+	c.mu.Unlock()
+	c.waker.wake()
+}
+
+func (c *Consumer) isOutdated() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.outdated
+}
+
+// deliver puts what was polled into the mailbox, unless the lane has sought since (false).
+func (p *Partition) deliver(records []*kgo.Record, fault error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.run == 0 || p.run != p.noted || p.err != nil || p.ended {
 		p.consumer.count.stale.Add(int64(len(records)))
-		return
+		return false
 	}
 	if p.queue == nil {
 		p.queue = make([]pipeline.Raw, 0, len(records))
@@ -169,6 +202,7 @@ func (p *Partition) deliver(records []*kgo.Record, fault error) {
 		p.err = fault
 	}
 	p.signal()
+	return true
 }
 
 // reconcile brings the client to where the lanes want it: their newest seeks, and paused while a partition

@@ -14,6 +14,7 @@ type Observed struct {
 	// its offset is ours.
 	Certified bool
 	Log       LogState   // with the leader epoch of Pos asked for
+	Expected  int32      // partitions of the topic, by the topology; 0: not known
 	Serving   Generation // "" when v:serving names none
 	Found     bool       // the serving generation has a position
 	Pos       Pos
@@ -92,15 +93,27 @@ func Decide(o *Observed) Decision {
 	if d, ok := otherFold(o); ok {
 		return d
 	}
-	return steered(o, origin)
+	d := steered(o, origin)
+	if origin == Ours && cert.TopicID != o.Log.TopicID { // said of the topic that was adopted away
+		d.Rollback = false
+	}
+	return d
 }
 
 // identity is rule 1: the log must be the one that was folded.
 func identity(o *Observed, cert *Certificate, origin Origin) (Decision, bool) {
-	if other := o.Found && o.Pos.TopicID != o.Log.TopicID || !o.Found; other && o.Adopted == o.Log.TopicID {
+	if other := o.Found && o.Pos.TopicID != o.Log.TopicID || !o.Found; other && o.Adopted == o.Log.TopicID && (o.Expected == 0 || o.Expected == o.Log.Partitions) {
 		return Decision{Action: Create, Rule: 1, Why: "the new topic was adopted", Want: Want{Least: o.Log.Start, Most: o.Log.End, Start: true}}, true
 	}
 	hint := fmt.Sprintf("if the new topic is meant: switchboard replay adopt %s", o.Group.Partition.Topic)
+	if n := o.Log.Partitions; o.Found && o.Pos.TopicID == o.Log.TopicID && o.Pos.Partitions != n || !o.Found && o.Expected > 0 && o.Expected != n {
+		before := o.Pos.Partitions
+		if !o.Found {
+			before = o.Expected
+		}
+		return Decision{Rule: 1, Why: fmt.Sprintf("the topic had %d partitions and has %d: subjects would be apart from their history", before, n),
+			Hint: "make the topic anew with the partitions that are wanted and append its facts again; then: switchboard replay adopt " + o.Group.Partition.Topic}, true
+	}
 	if o.Found && (o.Pos.TopicID != o.Log.TopicID || o.Pos.Partitions != o.Log.Partitions) {
 		return Decision{Rule: 1, Hint: hint,
 			Why: fmt.Sprintf("the read models were folded from topic id %s with %d partitions, the log is topic id %s with %d partitions", o.Pos.TopicID, o.Pos.Partitions, o.Log.TopicID, o.Log.Partitions)}, true

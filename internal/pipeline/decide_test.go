@@ -68,7 +68,11 @@ func TestDecide(t *testing.T) {
 		says     string // in Why
 	}{
 		{"1: another topic id", set(func(o *Observed) { o.Pos.TopicID = otherTopic }), Stop, 1, false, otherTopic.String()},
-		{"1: another partition count", set(func(o *Observed) { o.Log.Partitions = 13 }), Stop, 1, false, "with 12 partitions"},
+		{"1: another partition count", set(func(o *Observed) { o.Log.Partitions = 13 }), Stop, 1, false, "had 12 partitions and has 13"},
+		{"1: another partition count cannot be adopted", set(func(o *Observed) { o.Log.Partitions, o.Adopted = 13, ourTopic }), Stop, 1, false, "had 12 partitions and has 13"},
+		{"1: a new partition of a topic that had fewer", all(missing, func(o *Observed) { o.Log.Partitions, o.Expected = 13, 12 }), Stop, 1, false, "had 12 partitions and has 13"},
+		{"1: another topic id, adopted", set(func(o *Observed) { o.Pos.TopicID, o.Adopted = otherTopic, ourTopic }), Create, 1, false, "adopted"},
+		{"1: another topic id, an earlier one adopted", set(func(o *Observed) { o.Pos.TopicID, o.Adopted = otherTopic, otherTopic }), Stop, 1, false, ""},
 		{"1: another topic, the position missing, the group's offset ours", all(missing, group(50, Certificate{TopicID: otherTopic, Next: 50}.String())), Stop, 1, false, otherTopic.String()},
 		{"1 does not hold: the position missing, the mark of another topic worth nothing", all(missing, group(49, Certificate{TopicID: otherTopic, Next: 50}.String())), Create, 3, false, ""},
 		{"1 before 3: another topic and broken", set(func(o *Observed) { o.Pos.TopicID, o.Pos.Broken = otherTopic, "x" }), Stop, 1, false, ""},
@@ -106,6 +110,7 @@ func TestDecide(t *testing.T) {
 		{"7: nothing happened", set(func(*Observed) {}), GoOn, 7, false, ""},
 		{"7: the group is behind: a report was lost", group(40, ours(40)), GoOn, 7, false, ""},
 		{"7: the group is ahead: Redis lost writes", group(60, ours(60)), GoOn, 7, true, ""},
+		{"7: the group is ahead in the topic that was adopted away", group(60, Certificate{TopicID: otherTopic, Next: 60}.String()), GoOn, 7, false, ""},
 		{"7: of another generation", group(50, Certificate{TopicID: ourTopic, Next: 50, Generation: "g0"}.String()), GoOn, 7, false, ""},
 		{"7: certified, and Redis went back under us", all(group(60, ours(60)), func(o *Observed) { o.Certified = true }), GoOn, 7, false, ""},
 		{"7: certified: what the group had when it gave us the partition is history", all(group(40, ""), func(o *Observed) { o.Certified = true }), GoOn, 7, false, ""},

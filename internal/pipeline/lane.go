@@ -53,6 +53,11 @@ type Deps struct {
 	// when it could not be read yet.
 	Served func(p event.Partition) (g Generation, readAt time.Time)
 
+	// Counted is how many partitions a topic has, as last asked for with Watermark; 0: no answer yet. nil: nobody asks.
+	Counted func(topic string) int32
+
+	Partitions int32 // of the topic, by the topology; 0: whatever it has
+
 	Views   view.Set      // for generations that are made, of the kind that the topic is about; afterwards the position decides
 	Keep    time.Duration // how long a generation that serves no more is kept
 	Limits  Limits
@@ -100,14 +105,15 @@ type Stopped struct {
 	Partition event.Partition
 	Rule      int // of DESIGN.md 6; 0: none of them
 	Why, Hint string
+	Final     bool // what was done about it is not looked for: the partition waits for another lane
 }
 
 func (s *Stopped) Error() string {
 	return fmt.Sprintf("%s is stopped: %s; %s", s.Partition, s.Why, s.Hint)
 }
 
-// Run folds until the partition is released (nil) or cannot be folded (*Stopped). It must be called from the lane's
-// own goroutine; every wait in it ends when ctx is done.
+// Run folds until the partition is released (nil) or is stopped for good (*Stopped, Final). A lane that is stopped by what it has seen looks again
+// from time to time, and goes on when somebody has acted. It must be called from the lane's own goroutine; every wait in it ends when ctx is done.
 func (l *Lane) Run(ctx context.Context) error {
 	l.pause = backoff.NewExponentialBackOff()
 	l.pause.InitialInterval, l.pause.MaxInterval = 20*time.Millisecond, 2*time.Second
@@ -115,14 +121,21 @@ func (l *Lane) Run(ctx context.Context) error {
 		if l.claimed && !l.leaseHeld(ctx) {
 			return nil
 		}
-		l.stats.setState(Claiming)
+		l.stats.claiming()
 		err := l.hold(ctx)
 		var stopped *Stopped
 		switch {
 		case errors.As(err, &stopped):
-			l.stats.stop(stopped)
-			l.log.Error("partition stopped", "rule", stopped.Rule, "why", stopped.Why, "hint", stopped.Hint)
-			return stopped
+			if l.stats.stop(stopped) {
+				l.log.Error("partition stopped", "rule", stopped.Rule, "why", stopped.Why, "hint", stopped.Hint)
+			}
+			if stopped.Final {
+				return stopped
+			}
+			if !sleep(ctx, stoppedTicks*l.limits.Tick) {
+				return nil
+			}
+			continue
 		case ctx.Err() != nil, errors.Is(err, ErrReleased):
 			return nil
 		case errors.Is(err, errLookAgain):
@@ -137,6 +150,9 @@ func (l *Lane) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// stoppedTicks is how many ticks a lane that is stopped waits before it looks again: it asks Kafka three times and Redis a few.
+const stoppedTicks = 5
 
 // errLookAgain: the read models have changed by what the lane has decided; it decides again from what is there now.
 var errLookAgain = errors.New("look again")

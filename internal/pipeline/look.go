@@ -19,7 +19,7 @@ func (s *stores) close() {
 // look gathers what the decision needs; the positions are watched from here on.
 func (l *Lane) look(ctx context.Context) (*Observed, *stores, error) {
 	s := &stores{}
-	o := &Observed{Group: l.assignment, Certified: l.certified}
+	o := &Observed{Group: l.assignment, Certified: l.certified, Expected: l.Partitions}
 	var err error
 	if o.Serving, err = l.Models.Serving(ctx, l.partition); err != nil {
 		return nil, s, fmt.Errorf("read v:serving: %w", err)

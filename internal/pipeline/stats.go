@@ -80,6 +80,15 @@ func late(since int64) bool { return since != 0 && time.Since(time.Unix(0, since
 
 func (s *Stats) setState(state State) { s.state.Store(int32(state)) }
 
+// claiming is the state before a claim; a lane that is stopped only looks.
+func (s *Stats) claiming() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped == nil {
+		s.setState(Claiming)
+	}
+}
+
 func (s *Stats) claimed(o Outcome) { s.claims[o].Add(1) }
 
 func (s *Stats) committed(o Outcome, took time.Duration, mutations int) {
@@ -119,6 +128,10 @@ func (s *Stats) decided(d *Decision) {
 func (s *Stats) reached(g Generation, next int64, builder bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.stopped != nil {
+		s.stopped = nil
+		s.setState(Claiming)
+	}
 	if builder {
 		s.building, s.buildNext = g, next
 	} else {
@@ -133,9 +146,12 @@ func (s *Stats) lastReport() int64 {
 	return s.reported
 }
 
-func (s *Stats) stop(why *Stopped) {
+// stop tells whether it is news.
+func (s *Stats) stop(why *Stopped) bool {
 	s.setState(StoppedState)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	news := s.stopped == nil || *s.stopped != *why
 	s.stopped = why
+	return news
 }

@@ -207,7 +207,7 @@ func (t *tenure) survive(p *view.Panic) error {
 		}
 	}
 	if l.panics = append(recent, time.Now()); len(l.panics) > l.limits.Panics {
-		return &Stopped{Partition: l.partition, Why: fmt.Sprintf("the fold panicked %d times within a minute, last at offset %d", len(l.panics), p.Offset), Hint: "this is a bug, not a bad record: go back to the previous version of the program"}
+		return &Stopped{Partition: l.partition, Why: fmt.Sprintf("the fold panicked %d times within a minute, last at offset %d", len(l.panics), p.Offset), Hint: "this is a bug, not a bad record: go back to the previous version of the program", Final: true}
 	}
 	return nil
 }
@@ -267,6 +267,11 @@ func (t *tenure) still(ctx context.Context) error {
 	if g, readAt := t.lane.Served(t.id.Partition); readAt.After(t.claimedAt) && g != serving {
 		return fmt.Errorf("v:serving names generation %q, not %q", g, serving)
 	}
+	if counted := t.lane.Counted; counted != nil {
+		if n := counted(t.id.Partition.Topic); n != 0 && n != t.log.Partitions {
+			return fmt.Errorf("the topic has %d partitions, it had %d", n, t.log.Partitions)
+		}
+	}
 	if t.build != nil || time.Since(t.tended) < t.lane.limits.Tick {
 		return nil
 	}
@@ -294,7 +299,7 @@ func (l *Lane) breakDown(ctx context.Context, store Store, g Generation, cause e
 	if err := store.MarkBroken(ctx, cause.Error()); err != nil {
 		l.log.Error("the generation is broken, and could not be marked so", "generation", g, "error", err)
 	}
-	return &Stopped{Partition: l.partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", g, cause), Hint: "start the processor again: another generation is then built beside this one, from the log"}
+	return &Stopped{Partition: l.partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", g, cause), Hint: "start the processor again: another generation is then built beside this one, from the log", Final: true}
 }
 
 // report tells the group how far the lane is, unless another generation is what the group is told about.

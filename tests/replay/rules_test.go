@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"switchboard/internal/app"
 	"switchboard/internal/pipeline"
 	"switchboard/internal/redisview"
 	"switchboard/tests/backend"
@@ -189,6 +190,61 @@ func TestRecreatedTopic(t *testing.T) {
 		s.caughtUp()
 		s.exact(s.facts)
 		s.halt()
+	})
+}
+
+// TestRecreatedUnderAProcessor: the topic is deleted and made again while a processor folds it: it stops, and goes on when the new one is adopted, without
+// a restart (rule 1).
+func TestRecreatedUnderAProcessor(t *testing.T) {
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := newSite(t, b)
+		s.append(200)
+		s.start()
+		s.caughtUp()
+		before := s.servingAll()
+		if _, err := s.admin.DeleteTopics(t.Context(), s.topic); err != nil {
+			t.Fatal(err)
+		}
+		s.recreate()
+		s.facts = nil
+		s.append(300)
+		for p := range int32(partitions) {
+			s.stopped(p, 1, "replay adopt")
+		}
+		s.adopt()
+		s.caughtUp()
+		s.append(100) // through the group's reader, whose client knew the old topic
+		s.caughtUp()
+		s.exact(s.facts)
+		for p, g := range s.servingAll() {
+			if g == before[p] {
+				t.Errorf("partition %d is still served by what was folded from the old topic", p)
+			}
+		}
+		s.ready()
+		s.halt()
+	})
+}
+
+// TestMorePartitions: a topic that gets more partitions is stopped under a processor that runs, and one that starts says so and ends (rule 1): subjects
+// would be apart from their history. What a lane of a new partition says is in the table of internal/pipeline.
+func TestMorePartitions(t *testing.T) {
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := newSite(t, b)
+		s.append(200)
+		s.start()
+		s.caughtUp()
+		if _, err := s.admin.CreatePartitions(t.Context(), 1, s.topic); err != nil {
+			t.Fatal(err)
+		}
+		for p := range int32(partitions) {
+			s.stopped(p, 1, "had 2 partitions and has 3")
+		}
+		s.halt()
+		again := &app.Processor{Config: s.config, Logger: s.logger(), Version: "replay"}
+		if err := again.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "partitions") {
+			t.Errorf("a processor that starts says %v", err)
+		}
 	})
 }
 

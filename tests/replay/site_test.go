@@ -245,3 +245,9 @@ func (s *site) rollback(p int32) {
 		s.Fatal(err)
 	}
 }
+
+// ready waits until the processor says that all is well.
+func (s *site) ready() {
+	s.Helper()
+	s.until("the processor is ready", func() bool { return s.proc.Ready() == nil })
+}
