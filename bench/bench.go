@@ -25,6 +25,12 @@ func groups() []group {
 		{"catch-up", measureCatchup},
 		{"live", measureLive},
 		{"ingest", measureIngest},
+		{"skew", measureSkew},
+		{"takeover", measureTakeover},
+		{"doors", measureDoors},
+		{"memory", measureMemory},
+		{"query", measureQuery},
+		{"scaling", measureScaling},
 		{"peers", measurePeers},
 	}
 }

@@ -39,12 +39,13 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"limit: drain", "catch-up, 50", "start to first write", "live at maximum", "event to visible", "Redis time of timeline", "ingest over HTTP, batches of 100", "ingest goodput", "catch-up, 300", "acknowledged events", "restore seconds, 2,000 reports of 50", "refold seconds"} {
+	for _, want := range []string{"limit: drain", "catch-up, 50", "start to first write", "live at maximum", "event to visible", "Redis time of timeline", "ingest over HTTP, batches of 100", "ingest goodput", "catch-up, 300", "acknowledged events", "restore seconds, 2,000 reports of 50", "refold seconds",
+		"skew: one subscriber with 30 %", "start to first write, at the head", "inbox to the log", "import to the log", "Redis, bytes an event", "query card, 1,000", "scaling: one Redis, 4"} {
 		found := false
 		for _, r := range rows {
 			if name := r["row"].(string); strings.HasPrefix(name, want) {
 				found = true
-				if r["value"].(float64) <= 0 && !strings.HasPrefix(want, "acknowledged") && !strings.HasPrefix(want, "Redis time") {
+				if r["value"].(float64) <= 0 && !strings.HasPrefix(want, "acknowledged") && !strings.HasPrefix(want, "Redis") {
 					t.Errorf("%s: %v %v", name, r["value"], r["unit"])
 				}
 				if strings.HasPrefix(want, "acknowledged") && r["met"] != true {

@@ -20,6 +20,7 @@ import (
 
 	"switchboard/config"
 	"switchboard/internal/app"
+	"switchboard/internal/intake"
 )
 
 // Roles run as processes of their own, so that their CPU time, memory and garbage collection are their own. A child is this program
@@ -31,6 +32,7 @@ type spec struct {
 	Role    string
 	Ends    []int64 `json:",omitempty"` // of a processor or, of its snapshots, a snapshotter: when these positions are reached, it says so
 	Record  string  `json:",omitempty"` // folder for what is sent to Redis
+	File    string  `json:",omitempty"` // of import
 	Profile string  `json:",omitempty"` // prefix of profiles
 }
 
@@ -185,7 +187,7 @@ func tell(n news) {
 }
 
 func (s *spec) run(ctx context.Context) error {
-	cfg, err := config.Load(config.Options{Environ: os.Environ(), Roles: []config.Role{config.RoleProcessor, config.RoleIngest, config.RoleSnapshotter}})
+	cfg, err := config.Load(config.Options{Environ: os.Environ(), Roles: []config.Role{config.RoleProcessor, config.RoleIngest, config.RoleSnapshotter, config.RoleImport}})
 	if err != nil {
 		return err
 	}
@@ -208,6 +210,13 @@ func (s *spec) run(ctx context.Context) error {
 			tell(n)
 		}}
 		err = in.Run(ctx)
+	case "import":
+		im := &app.Importer{Config: cfg, Logger: log, File: s.File, Options: intake.FileOptions{Format: "ndjson"}}
+		tell(takeNews("importing"))
+		if _, err = im.Run(ctx); err == nil {
+			tell(takeNews("imported"))
+			<-ctx.Done()
+		}
 	case "bare-ingest":
 		err = bareIngest(ctx, cfg)
 	default:

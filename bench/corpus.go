@@ -35,12 +35,17 @@ type reporter struct {
 	rand        *rand.Rand
 	subscribers int
 	start, step int64 // microseconds
+	// uneven, if any, says for some reports who makes them and, if the number is not negative, with which contact.
+	uneven func(r *reporter) (who, contact int, ok bool)
 }
 
 // newReporter spreads n reports over four weeks that begin from weeks after the first one.
 func newReporter(n, subscribers, from int) *reporter {
 	const week = 7 * 24 * 3600 * 1_000_000
-	return &reporter{rand.New(rand.NewPCG(uint64(n), uint64(from))), subscribers, firstWeek*1000 + int64(from)*week, weeks * week / int64(n)}
+	return &reporter{
+		rand: rand.New(rand.NewPCG(uint64(n), uint64(from))), subscribers: subscribers,
+		start: firstWeek*1000 + int64(from)*week, step: weeks * week / int64(n),
+	}
 }
 
 func phone(n int) string { return fmt.Sprintf("+4477%08d", n) }
@@ -52,9 +57,18 @@ func (r *reporter) submitted(i int) event.Submitted {
 	if r.rand.IntN(3) == 0 {
 		favourite = 5 + r.rand.IntN(15)
 	}
+	contact := -1
+	if r.uneven != nil {
+		if other, c, ok := r.uneven(r); ok {
+			who, contact = other, c
+		}
+	}
+	if contact < 0 {
+		contact = (who*7919 + favourite*104_729) % 99_999_999
+	}
 	zone := int32(3600)
 	s := event.Submitted{
-		Kind: "text", Subscriber: phone(who), Counterpart: phone((who*7919 + favourite*104_729) % 99_999_999), Direction: "in",
+		Kind: "text", Subscriber: phone(who), Counterpart: phone(contact), Direction: "in",
 		StartedAt: (r.start + int64(i)*r.step) / 1000, UTCOffsetS: &zone, AntennaID: fmt.Sprint(who%500*4 + r.rand.IntN(4)),
 	}
 	if r.rand.IntN(2) == 0 {

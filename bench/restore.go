@@ -83,18 +83,15 @@ func (b *bench) snapshotted(ctx context.Context, c *corpus) (*site, error) {
 		return nil, err
 	}
 	b.say("restore: making snapshots of %s events", number(float64(head.n)))
-	every := max(time.Duration(b.events)*5/2*time.Microsecond, 200*time.Millisecond) // 5 s for 2 million: a handful of snapshots
-	p, err := t.start(ctx, spec{Role: "snapshotter", Ends: head.ends()}, "SWITCHBOARD_SNAPSHOT_EVERY="+every.String())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := p.await(ctx, "reached"); err != nil {
-		return nil, err
-	}
-	if _, err := p.end(ctx); err != nil {
+	if _, err := b.snapshotOf(ctx, t, head.ends()); err != nil {
 		return nil, err
 	}
 	return t, tail.produce(ctx, t)
+}
+
+// snapshotEvery is how often snapshots are made of so many events: a handful while they are read.
+func snapshotEvery(events int) string {
+	return max(time.Duration(events)*5/2*time.Microsecond, 200*time.Millisecond).String()
 }
 
 // record is what a processor sends to an empty Redis to come to the end of a log, but for fences.

@@ -66,11 +66,14 @@ type site struct {
 	*servers
 	prefix string
 	config *config.Config
+	more   []string // of the environment of its roles
+
+	partitions int32 // of the topic of facts, here
 }
 
-// newSite makes topics under a name that nobody else has.
-func (s *servers) newSite(ctx context.Context) (*site, error) {
-	t := &site{servers: s, prefix: fmt.Sprintf("bench%08x.", rand.Uint32())}
+// newSite makes topics under a name that nobody else has. Its roles have what more says in their environment.
+func (s *servers) newSite(ctx context.Context, more ...string) (*site, error) {
+	t := &site{servers: s, prefix: fmt.Sprintf("bench%08x.", rand.Uint32()), more: more}
 	var err error
 	t.config, err = config.Load(config.Options{Environ: t.childEnviron(), Roles: []config.Role{config.RoleProcessor, config.RoleIngest}})
 	if err != nil {
@@ -80,15 +83,20 @@ func (s *servers) newSite(ctx context.Context) (*site, error) {
 	if err == nil {
 		err = diff.Err()
 	}
+	if err != nil {
+		return nil, err
+	}
+	top, err := app.LoadTopology(t.config)
+	facts, _ := top.Topic(t.topic())
+	t.partitions = facts.Partitions
 	return t, err
 }
 
 // childEnviron configures a role that uses the site.
 func (t *site) childEnviron(more ...string) []string {
-	env := slices.Concat(t.environ, []string{
+	return slices.Concat(t.environ, []string{
 		"SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + t.prefix, "SWITCHBOARD_OBSERVABILITY_LISTEN=127.0.0.1:0", "SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0",
-	}, more)
-	return env
+	}, t.more, more)
 }
 
 func (t *site) topic() string { return t.prefix + "calls.reports" }
@@ -111,12 +119,14 @@ func (t *site) ends(ctx context.Context) ([]int64, error) {
 }
 
 // positions is how far each partition is folded, by what lies in Redis; 0 where nothing is.
-func (t *site) positions(ctx context.Context) (*positions, error) {
-	names, err := t.redis.HGetAll(ctx, redisview.ServingKey).Result()
+func (t *site) positions(ctx context.Context) (*positions, error) { return t.positionsIn(ctx, t.redis) }
+
+func (t *site) positionsIn(ctx context.Context, r redis.UniversalClient) (*positions, error) {
+	names, err := r.HGetAll(ctx, redisview.ServingKey).Result()
 	if err != nil {
 		return nil, err
 	}
-	p := &positions{redis: t.redis, next: make([]int64, t.partitions)}
+	p := &positions{redis: r, next: make([]int64, t.partitions)}
 	for i := range p.next {
 		id := event.Partition{Topic: t.topic(), Number: int32(i)}
 		name, ok := names[id.String()]
@@ -130,7 +140,7 @@ func (t *site) positions(ctx context.Context) (*positions, error) {
 
 // positions reads `next` of all partitions in one trip.
 type positions struct {
-	redis *redis.Client
+	redis redis.UniversalClient
 	keys  []string
 	next  []int64
 }
@@ -175,10 +185,12 @@ type commandStat struct {
 	Usec  float64 `json:"usec"`
 }
 
-func (s *servers) redisState(ctx context.Context) redisState {
+func (s *servers) redisState(ctx context.Context) redisState { return redisStateOf(ctx, s.redis) }
+
+func redisStateOf(ctx context.Context, r *redis.Client) redisState {
 	fields := map[string]string{}
 	for _, section := range []string{"cpu", "memory", "commandstats"} {
-		for line := range strings.Lines(s.redis.Info(ctx, section).Val()) {
+		for line := range strings.Lines(r.Info(ctx, section).Val()) {
 			if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 				fields[k] = v
 			}
