@@ -2,7 +2,6 @@ package intake
 
 import (
 	"strings"
-	"sync"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -172,50 +171,3 @@ func (n Number) dialRegion() string {
 
 // knownRegion tells whether a numbering plan exists for an ISO 3166-1 alpha-2 code.
 func knownRegion(region string) bool { return phonenumbers.GetCountryCodeForRegion(region) != 0 }
-
-// numbers remembers what ParseNumber said: it takes 20 to 60 microseconds, and the same few
-// numbers come again and again. Two generations of at most half the capacity each are an LRU
-// without a list: when the young one is full it becomes the old one.
-type numbers struct {
-	mu         sync.Mutex
-	half       int
-	young, old map[numberKey]Number
-}
-
-type numberKey struct{ raw, region string }
-
-func newNumbers(capacity int) *numbers {
-	return &numbers{half: max(capacity/2, 1), young: make(map[numberKey]Number)}
-}
-
-func (c *numbers) parse(raw, region string) Number {
-	raw = strings.TrimSpace(raw)
-	if !dialable(trimTel(raw)) {
-		return Number{ID: raw} // cheap to find out, and of any length
-	}
-	key := numberKey{raw, region}
-	c.mu.Lock()
-	n, ok := c.young[key]
-	if !ok {
-		if n, ok = c.old[key]; ok {
-			c.put(key, n)
-		}
-	}
-	c.mu.Unlock()
-	if ok {
-		return n
-	}
-	key = numberKey{strings.Clone(raw), strings.Clone(region)} // the caller's may be pieces of a whole request
-	n = ParseNumber(key.raw, key.region)
-	c.mu.Lock()
-	c.put(key, n)
-	c.mu.Unlock()
-	return n
-}
-
-func (c *numbers) put(key numberKey, n Number) {
-	if len(c.young) >= c.half {
-		c.young, c.old = make(map[numberKey]Number, c.half/4), c.young
-	}
-	c.young[key] = n
-}

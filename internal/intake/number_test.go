@@ -1,7 +1,10 @@
 package intake
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -87,9 +90,65 @@ func TestNumbersRemembersAndForgets(t *testing.T) {
 			}
 		}
 	}
-	if n := len(c.young) + len(c.old); n > 4 {
-		t.Errorf("%d numbers are remembered, want at most 4", n)
+	if n := len(c.texts.young) + len(c.texts.old); n > 4 {
+		t.Errorf("%d texts are remembered, want at most 4", n)
 	}
+}
+
+// What is remembered of a number in E.164 is what parsing it says, in every region; the second time around it comes from memory.
+func TestNumbersInE164(t *testing.T) {
+	c := newNumbers(2) // 32 in E.164
+	r := rand.New(rand.NewPCG(1, 2))
+	raws := []string{"+447700900123", "+4915112345678", "+8001234567", "+882161234567", "+390612345678", "+1", "+12", "+0447700900123", "+999123456789", "+61001000", "+881612345678"}
+	for range 60 {
+		raws = append(raws, fmt.Sprintf("+%d", 1000+r.Int64N(100_000_000_000_000)))
+	}
+	for range 3 {
+		for _, raw := range raws {
+			for _, region := range []string{"GB", "", "US"} {
+				for range 2 {
+					want := ParseNumber(raw, region)
+					got := c.parse(raw, region)
+					if got != want {
+						t.Fatalf("parse(%q, %q) = %+v, want %+v", raw, region, got, want)
+					}
+					if got, want := c.dialRegion(got), want.dialRegion(); got != want {
+						t.Fatalf("dialRegion of %q = %q, want %q", raw, got, want)
+					}
+				}
+			}
+		}
+	}
+	if n := len(c.e164.young) + len(c.e164.old); n > 32 || n < 8 {
+		t.Errorf("%d numbers are remembered, want at most 32, and some", n)
+	}
+}
+
+// BenchmarkNumbers is 20,000 subscribers with 20 contacts each, one event after the other as they come in; it tells how many bytes what it remembers takes.
+func BenchmarkNumbers(b *testing.B) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	c := newNumbers(65_536)
+	r := rand.New(rand.NewPCG(1, 2))
+	event := func() {
+		who, contact := r.IntN(20_000), r.IntN(5)
+		if r.IntN(3) == 0 {
+			contact = 5 + r.IntN(15)
+		}
+		c.parse(fmt.Sprintf("+4477%08d", who), "GB")
+		c.parse(fmt.Sprintf("+4477%08d", (who*7919+contact*104_729)%99_999_999), "GB")
+	}
+	for range 100_000 {
+		event()
+	}
+	for b.Loop() {
+		event()
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB")
+	runtime.KeepAlive(c)
 }
 
 func TestNumberingVersionIsTheModules(t *testing.T) {
