@@ -123,6 +123,8 @@ type Ingest struct {
 	DefaultRegion      string        `mapstructure:"default_region"`
 	Inbox              string        `mapstructure:"inbox"`             // on or off
 	InboxQueueBytes    unit.Bytes    `mapstructure:"inbox_queue_bytes"` // of the process
+
+	InboxSessionTimeout time.Duration `mapstructure:"inbox_session_timeout"`
 }
 
 // Values of Ingest.Inbox.

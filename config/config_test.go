@@ -26,7 +26,7 @@ func TestDefaults(t *testing.T) {
 			Listen: "127.0.0.1:8080", URL: "http://127.0.0.1:8080", APIKeys: []APIKey{}, Auth: AuthOff,
 			MaxEvents: 1000, MaxBodyBytes: unit.MiB, MaxEventBytes: 64 * unit.KiB, MaxInflightBytes: 64 * unit.MiB,
 			RequestDeadline: 5 * time.Second, MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, MaxConnections: 1024,
-			Inbox: InboxOn, InboxQueueBytes: 32 * unit.MiB,
+			Inbox: InboxOn, InboxQueueBytes: 32 * unit.MiB, InboxSessionTimeout: 10 * time.Second,
 		},
 		Processor: Processor{
 			Group: "switchboard-processor", Views: []string{"card", "contacts", "timeline", "reach", "top", "totals", "device", "links"}, Duplicates: DuplicatesExact,

@@ -119,6 +119,7 @@ func (i Ingest) validate(j judge, env string) {
 	j.region("ingest.default_region", i.DefaultRegion)
 	j.oneOf("ingest.inbox", i.Inbox, InboxOn, InboxOff)
 	j.size("ingest.inbox_queue_bytes", i.InboxQueueBytes, unit.MiB, 64*unit.GiB)
+	j.duration("ingest.inbox_session_timeout", i.InboxSessionTimeout, 100*time.Millisecond, time.Minute) // of a rebalance
 }
 
 func (i Import) validate(j judge) {

@@ -116,7 +116,7 @@ func newInbox(cfg *config.Config, logger *slog.Logger, top topology.Topology, op
 	}
 	if in.consumer, err = kafkalog.NewConsumer(kafkalog.ConsumerOptions{
 		Options: options, Group: group, Topics: names, QueueBytes: int64(cfg.Ingest.InboxQueueBytes), QueueRecords: 10 * inboxBatch,
-		FetchMaxBytes: 4 << 20,
+		SessionTimeout: cfg.Ingest.InboxSessionTimeout, FetchMaxBytes: 4 << 20,
 	}); err != nil {
 		return nil, err
 	}
