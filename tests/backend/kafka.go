@@ -19,9 +19,13 @@ import (
 // and a cleaner that works within seconds.
 type KafkaServers struct {
 	Brokers []string
+	// Behind is where they listen for proxies; the broker of Behind[0] tells whoever comes that way to find it at the first of the
+	// addresses that OwnKafkaBehind was given. Nil without proxies.
+	Behind []string
 
-	dir    string
-	script *child // deploy/local/up --foreground, which stops the brokers when it is told to
+	proxyPort int // 0: none
+	dir       string
+	script    *child // deploy/local/up --foreground, which stops the brokers when it is told to
 }
 
 // RealKafka is the seed brokers of the shared real Kafka: SWITCHBOARD_TEST_KAFKA_BROKERS if set (by
@@ -48,7 +52,47 @@ func RealKafka(t testing.TB) []string {
 // and a gigabyte: one such test at a time.
 func OwnKafka(t testing.TB, brokers int) *KafkaServers {
 	t.Helper()
-	servers, err := startKafka(brokers)
+	return ownKafka(t, brokers, 0)
+}
+
+// OwnKafkaBehind is OwnKafka with a listener for clients that come through proxies at 127.0.0.1 and the ports from proxyPort on.
+func OwnKafkaBehind(t testing.TB, brokers, proxyPort int) *KafkaServers {
+	t.Helper()
+	k := ownKafka(t, brokers, proxyPort)
+	for _, addr := range k.Brokers {
+		host, text, _ := strings.Cut(addr, ":")
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Behind = append(k.Behind, fmt.Sprintf("%s:%d", host, port+behind))
+	}
+	return k
+}
+
+// behind is deploy/local/parts/kafka.sh's "proxied".
+const behind = 2000
+
+// FreePorts are so many in a row, for servers that are told where to listen. Somebody may be quicker.
+func FreePorts(t testing.TB, count int) (first int) {
+	t.Helper()
+search:
+	for range 1000 {
+		first = freePort()
+		for i := range count {
+			if !portFree(first + i) {
+				continue search
+			}
+		}
+		return first
+	}
+	t.Fatalf("no %d free ports in a row", count)
+	return 0
+}
+
+func ownKafka(t testing.TB, brokers, proxyPort int) *KafkaServers {
+	t.Helper()
+	servers, err := startKafka(brokers, proxyPort)
 	if err != nil {
 		missing(t, "kafka", err)
 	}
@@ -91,11 +135,15 @@ func (k *KafkaServers) signal(t testing.TB, broker int, sig syscall.Signal) {
 }
 
 func (k *KafkaServers) environment(brokers int) []string {
-	return append(os.Environ(), "SWITCHBOARD_LOCAL_DIR="+k.dir, "TEST=1", "DATA=wipe", "KAFKA_PORT=0",
+	env := append(os.Environ(), "SWITCHBOARD_LOCAL_DIR="+k.dir, "TEST=1", "DATA=wipe", "KAFKA_PORT=0",
 		fmt.Sprint("BROKERS=", brokers))
+	if k.proxyPort != 0 {
+		env = append(env, fmt.Sprint("KAFKA_PROXY_PORT=", k.proxyPort))
+	}
+	return env
 }
 
-func startKafka(brokers int) (*KafkaServers, error) {
+func startKafka(brokers, proxyPort int) (*KafkaServers, error) {
 	if repository() == "" {
 		return nil, errNoRepository
 	}
@@ -103,7 +151,7 @@ func startKafka(brokers int) (*KafkaServers, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &KafkaServers{dir: dir}
+	k := &KafkaServers{dir: dir, proxyPort: proxyPort}
 	cmd := exec.Command(filepath.Join(repository(), "deploy/local/up"), "--foreground", "kafka")
 	cmd.Env = k.environment(brokers)
 	stdout, err := cmd.StdoutPipe()
@@ -148,7 +196,7 @@ func sharedKafka() (*KafkaServers, error) {
 	defer shared.Unlock()
 	if !shared.started {
 		shared.started = true
-		shared.servers, shared.err = startKafka(1)
+		shared.servers, shared.err = startKafka(1, 0)
 	}
 	return shared.servers, shared.err
 }

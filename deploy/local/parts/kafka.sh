@@ -3,6 +3,8 @@
 
 # The controllers listen this far above the brokers.
 controllers=1000
+# And the listeners behind proxies this far, if there are any.
+proxied=2000
 
 kafka_java=()
 
@@ -37,7 +39,7 @@ kafka_choose_shape() {
 			"or keep them and use another folder: SWITCHBOARD_LOCAL_DIR=..."
 	fi
 	kafka_brokers=$asked
-	if [ "${port:=${kafka_port:-9092}}" = 0 ]; then port=$(free_base "$asked" 0 $controllers); fi
+	if [ "${port:=${kafka_port:-9092}}" = 0 ]; then port=$(free_base "$asked" 0 $controllers ${KAFKA_PROXY_PORT:+$proxied}); fi
 	kafka_port=$port
 }
 
@@ -66,7 +68,19 @@ kafka_configure() {
 			share.coordinator.state.topic.replication.factor=$replicas
 			share.coordinator.state.topic.min.isr=$min_isr
 		EOF
+		[ -z "${KAFKA_PROXY_PORT:-}" ] || kafka_behind_proxies "$node"
 	} >"$home/server.properties"
+}
+
+# kafka_behind_proxies adds a listener whose address, as clients are told it, is that of somebody who passes bytes on (tests/backend). The brokers
+# go on talking to each other directly.
+kafka_behind_proxies() {
+	local own=$((kafka_port + $1 - 1)) behind=$((kafka_port + proxied + $1 - 1))
+	cat <<-EOF
+		listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+		listeners=PLAINTEXT://127.0.0.1:$own,PROXIED://127.0.0.1:$behind,CONTROLLER://127.0.0.1:$((kafka_port + controllers + $1 - 1))
+		advertised.listeners=PLAINTEXT://127.0.0.1:$own,PROXIED://127.0.0.1:$((KAFKA_PROXY_PORT + $1 - 1))
+	EOF
 }
 
 # kafka_format gives the folders that are new their identity: the cluster's id is a part of
