@@ -9,7 +9,7 @@ ARGS ?=
 # Which packages: make test PKG=./internal/pipeline/...
 PKG ?= ./...
 
-.PHONY: help demo test test-long check golden bench scenario up down build
+.PHONY: help demo test test-long check golden bench scenario chaos chaos-night up down build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ bench: ## measure, against a real Kafka and Redis started for it; ARGS are the b
 
 scenario: ## the whole story on a real Kafka and Redis, step by step
 	@CI=true deploy/local/with-servers -- tests/scenario/run
+
+chaos: ## break everything at once by a plan made from a seed: SEED=1 MINUTES=2
+	@CI=true CHAOS_SEED=$(or $(SEED),1) CHAOS_MINUTES=$(or $(MINUTES),2) go test ./tests/chaos -run TestChaos -count=1 -v -timeout 0 $(ARGS)
+
+chaos-night: ## the same for seeds 1 to SEEDS=200, without those that tests/chaos/RESULTS.md has already, to which it appends; MINUTES=2
+	@CI=true CHAOS_SEEDS=$(or $(SEEDS),200) CHAOS_MINUTES=$(or $(MINUTES),2) CHAOS_RESULTS=$(CURDIR)/tests/chaos/RESULTS.md \
+	  go test ./tests/chaos -run TestChaos -count=1 -v -timeout 0 $(ARGS)
 
 up: ## start a real Kafka and Redis on this machine (deploy/local/up says with which settings)
 	@deploy/local/up

@@ -84,7 +84,7 @@ func (s *Site) Start(role string, more ...string) *Process {
 	s.Cleanup(func() {
 		p.Signal(syscall.SIGKILL)
 		<-p.dead
-		if s.Failed() {
+		if s.Failed() && !s.kept {
 			text := p.said()
 			s.Logf("%s (exit code %d) said:\n%s", name, p.cmd.ProcessState.ExitCode(), text[max(0, len(text)-3000):])
 		}

@@ -89,7 +89,7 @@ func (p *Producer) deliver(ctx context.Context, items []Item) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %d items were never acknowledged: %w", p.Name, len(items), errors.Join(ctx.Err(), err))
-		case <-time.After(100 * time.Millisecond): // as a client would
+		case <-time.After(time.Duration(min(attempt+1, 10)) * 100 * time.Millisecond): // as a client would
 		}
 	}
 }

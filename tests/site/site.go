@@ -30,9 +30,9 @@ type Options struct {
 	Brokers  []string // how roles and producers reach Kafka
 	Direct   []string // how the test itself does; Brokers when empty
 	Redis    []string
-	Cluster  bool // Redis is a cluster
-	Replicas int  // of every topic
-	Logs     string
+	Cluster  bool     // Redis is a cluster
+	Replicas int      // of every topic
+	Logs     string   // folder of what the processes say; thrown away with the test when empty, else named where it fails
 	Env      []string // of every program
 }
 
@@ -46,6 +46,7 @@ type Site struct {
 	Admin  *kadm.Client
 
 	env     []string
+	kept    bool // the logs outlive the test
 	mu      sync.Mutex
 	started map[string]int // processes, by role
 }
@@ -68,10 +69,11 @@ func New(t testing.TB, o Options) *Site {
 	if o.Direct == nil {
 		o.Direct = o.Brokers
 	}
-	if o.Logs == "" {
+	kept := o.Logs != ""
+	if !kept {
 		o.Logs = t.TempDir()
 	}
-	s := &Site{TB: t, Options: o, Prefix: backend.Prefix(), started: map[string]int{}}
+	s := &Site{TB: t, Options: o, Prefix: backend.Prefix(), started: map[string]int{}, kept: kept}
 	s.Topics = Topics{
 		Reports: s.Prefix + "calls.reports", Devices: s.Prefix + "devices.lifecycle",
 		ReportInbox: s.Prefix + "calls.inbox", DeviceInbox: s.Prefix + "devices.inbox",
