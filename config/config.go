@@ -227,5 +227,8 @@ type Identity struct {
 
 // Avro is about bytes from outside.
 type Avro struct {
-	SchemaIDs []SchemaID `mapstructure:"schema_ids"`
+	SchemaIDs        []SchemaID `mapstructure:"schema_ids"`
+	RegistryURL      string     `mapstructure:"registry_url"`
+	RegistryUsername string     `mapstructure:"registry_username"`
+	RegistryPassword Secret     `mapstructure:"registry_password"`
 }

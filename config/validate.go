@@ -155,6 +155,14 @@ func (c *Config) others(j judge) {
 		j.must(!ids[s.ID], "avro.schema_ids", "", "%d is given twice", s.ID)
 		ids[s.ID] = true
 	}
+	a := c.Avro
+	u, err := url.Parse(a.RegistryURL)
+	j.must(a.RegistryURL == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil, "avro.registry_url",
+		"the password belongs into avro.registry_password", "want http://host:port or https://host:port")
+	j.must(a.RegistryUsername == "" || a.RegistryURL != "", "avro.registry_url", "", "missing: avro.registry_username is set")
+	j.must(a.RegistryUsername == "" || a.RegistryPassword != "", "avro.registry_password", "set SWITCHBOARD_AVRO_REGISTRY_PASSWORD_FILE", "missing secret: avro.registry_username is set")
+	j.must(a.RegistryPassword == "" || err == nil && u.Scheme == "https" || c.Env == Dev, "avro.registry_url", "", "must be https: a password would travel in the clear")
+	j.secret("avro.registry_password", a.RegistryPassword, c.Env)
 }
 
 func (j judge) oneOf(key, value string, known ...string) {

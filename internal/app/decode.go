@@ -8,12 +8,13 @@ import (
 	"switchboard/internal/avrowire"
 	"switchboard/internal/event"
 	"switchboard/internal/pipeline"
+	"switchboard/internal/registry"
 	"switchboard/schemas"
 )
 
 // newDecode is the decoder of facts as lanes want it.
 func newDecode(cfg *config.Config) (func(value []byte) (event.Event, *pipeline.Poison), error) {
-	dec, err := newDecoder(cfg)
+	dec, err := newDecoder(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -30,8 +31,8 @@ func newDecode(cfg *config.Config) (func(value []byte) (event.Event, *pipeline.P
 	}, nil
 }
 
-// newDecoder knows the writers' schemas by the ids that avro.schema_ids gives to ours.
-func newDecoder(cfg *config.Config) (*avrowire.Decoder, error) {
+// newDecoder knows the writers' schemas by the ids that avro.schema_ids gives to ours; of other ids it asks registry, if there is one.
+func newDecoder(cfg *config.Config, registry avrowire.SchemaByID) (*avrowire.Decoder, error) {
 	table := make(map[uint32]string, len(cfg.Avro.SchemaIDs))
 	for _, id := range cfg.Avro.SchemaIDs {
 		i := slices.IndexFunc(schemas.All(), func(s schemas.Schema) bool { return s.File == id.Schema+".avsc" })
@@ -44,6 +45,22 @@ func newDecoder(cfg *config.Config) (*avrowire.Decoder, error) {
 		if schema, ok := table[id]; ok {
 			return schema, nil
 		}
+		if registry != nil {
+			return registry(id)
+		}
 		return "", avrowire.ErrUnknownID
 	})
+}
+
+// newRegistry asks the schema registry of config; nil: there is none.
+func newRegistry(cfg *config.Config) (avrowire.SchemaByID, error) {
+	a := &cfg.Avro
+	if a.RegistryURL == "" {
+		return nil, nil
+	}
+	r, err := registry.New(registry.Options{URL: a.RegistryURL, User: a.RegistryUsername, Password: a.RegistryPassword.Reveal()})
+	if err != nil {
+		return nil, &config.Error{Key: "avro.registry_url", Problem: err.Error()}
+	}
+	return r.SchemaByID, nil
 }

@@ -108,7 +108,11 @@ func newInbox(cfg *config.Config, logger *slog.Logger, top topology.Topology, op
 	if in.facts, err = newFacts(top); err != nil {
 		return nil, err
 	}
-	if in.decoder, err = newDecoder(cfg); err != nil {
+	schemaByID, err := newRegistry(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if in.decoder, err = newDecoder(cfg, schemaByID); err != nil {
 		return nil, err
 	}
 	if in.intake, err = intake.New(intake.Options{DefaultRegion: cfg.Ingest.DefaultRegion}); err != nil {
