@@ -36,6 +36,9 @@ func (d *Direct) SeekTo(next int64, _ int32) {
 // Take is pipeline.Source's: what is left of the last fetch, or else the next one. A broker without news answers after
 // 250 ms, so that it may wait so much longer than asked.
 func (d *Direct) Take(ctx context.Context, maxRecords int, wait time.Duration) ([]pipeline.Raw, int64, error) {
+	if ctx.Err() != nil { // a queue may hold more than a release can wait for
+		return nil, 0, pipeline.ErrReleased
+	}
 	deadline := time.Now().Add(wait)
 	for len(d.queue) == 0 {
 		if err := d.fetch(ctx); err != nil {

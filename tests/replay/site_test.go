@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -196,15 +195,7 @@ func (s *site) exact(facts []event.Event) {
 func (s *site) reset(to string, offsets map[int32]int64) {
 	s.Helper()
 	if s.b.Name != "embedded" {
-		cmd := exec.Command("../../deploy/local/kafka-tool", "consumer-groups", "--group", s.group, "--topic", s.topic, "--reset-offsets", "--execute", to)
-		if arg, value, ok := strings.Cut(to, " "); ok {
-			cmd.Args = append(cmd.Args[:len(cmd.Args)-1], arg, value)
-		}
-		cmd.Env = append(os.Environ(), "SWITCHBOARD_KAFKA_BROKERS="+strings.Join(s.b.Brokers, ","))
-		out, err := cmd.CombinedOutput()
-		if err != nil || strings.Contains(string(out), "Error") {
-			s.Fatalf("reset %s: %v\n%s", to, err, out)
-		}
+		s.consumerGroups(append([]string{"--topic", s.topic, "--reset-offsets", "--execute"}, strings.Fields(to)...)...)
 		return
 	}
 	var o kadm.Offsets
@@ -250,4 +241,32 @@ func (s *site) rollback(p int32) {
 func (s *site) ready() {
 	s.Helper()
 	s.until("the processor is ready", func() bool { return s.proc.Ready() == nil })
+}
+
+// stateOf is what the list of generations says of one.
+func (s *site) stateOf(p int32, g pipeline.Generation) pipeline.GenerationState {
+	s.Helper()
+	models, err := redisview.New(redisview.Options{Addrs: s.b.Redis})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer models.Close()
+	lines, err := models.List(s.Context(), s.partition(p))
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, line := range lines {
+		if line.Generation == g {
+			return line.State
+		}
+	}
+	return ""
+}
+
+// replay is what `switchboard replay run` does.
+func (s *site) replay(incomplete bool, only ...event.Partition) {
+	s.Helper()
+	if _, err := app.RunReplay(s.Context(), s.config, only, incomplete); err != nil {
+		s.Fatal(err)
+	}
 }

@@ -12,6 +12,8 @@ import (
 
 // TestTruncated: a broker that loses the tail of its log, as after a power cut, makes a generation beside (rule 4): read models are the fold of
 // what the log holds now, the serving generation is folded no further, and what was lost is noted. One broker loses the tails of four installations.
+//
+//fault:k5 the tail of a real log cut off, and written over: built beside from before it, exact (rule 4)
 func TestTruncated(t *testing.T) {
 	own := backend.OwnKafka(t, 1)
 	kinds := []struct {
