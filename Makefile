@@ -9,7 +9,10 @@ ARGS ?=
 # Which packages: make test PKG=./internal/pipeline/...
 PKG ?= ./...
 
-.PHONY: help demo test test-long check golden bench scenario chaos chaos-night up down build
+# How long each target of make fuzz runs.
+FUZZTIME ?= 2m
+
+.PHONY: help demo test test-long fuzz check golden bench scenario chaos chaos-night up down build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +25,9 @@ test: ## all tests, on embedded servers and on a real Kafka and Redis (started h
 
 test-long: ## the same with the race detector, and the tests that take minutes
 	@SWITCHBOARD_LONG=1 tests/backend/run -race -count=1 -timeout 60m -p 2 $(ARGS) $(PKG)
+
+fuzz: ## every fuzz target for FUZZTIME=2m each; ARGS is a pattern of their names
+	@tests/fuzz $(FUZZTIME) $(ARGS)
 
 check: ## format, vet, staticcheck, checksums, who may import whom
 	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | while read -r f; do [ ! -f "$$f" ] || gofmt -l "$$f"; done); \

@@ -482,7 +482,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 1, 2})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		was := bytes.Clone(value)
-		for _, name := range []string{"fact", submitted} {
+		for _, name := range []string{"fact", submitted, deviceSubmitted} {
 			v, err := decode(dec, name, value)
 			if err != nil {
 				var bad *Error

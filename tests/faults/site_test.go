@@ -56,6 +56,7 @@ type site struct {
 type options struct {
 	environ []string
 	facts   []string // lines of calls.reports in the topology
+	letters []string // likewise
 	copies  int      // of each partition; 0: one
 }
 
@@ -71,9 +72,6 @@ func newSite(t *testing.T, b backend.Backend, o options) *site {
 		"SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix, "SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay, "SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0",
 		"SWITCHBOARD_PROCESSOR_TICK=100ms", "SWITCHBOARD_PROCESSOR_BATCH_MAX_COMMIT_INTERVAL=50ms", "SWITCHBOARD_PROCESSOR_VIEWS=" + strings.Join(view.Names(), ","),
 	}
-	if o.copies > 1 { // the overlay of dev has one copy of everything
-		environ[0] = "SWITCHBOARD_ENV=production"
-	}
 	switch b.Name {
 	case "embedded":
 		environ = append(environ, "SWITCHBOARD_KAFKA_KIND=embedded", "SWITCHBOARD_REDIS_KIND=embedded")
@@ -85,13 +83,9 @@ func newSite(t *testing.T, b backend.Backend, o options) *site {
 	if s.config, err = config.Load(config.Options{Roles: roles, Environ: append(environ, o.environ...)}); err != nil {
 		t.Fatal(err)
 	}
-	s.until("the topics are there", func() bool {
-		diff, err := app.ApplyTopology(t.Context(), s.config, s.logger(), func(topology.Step) {})
-		if err != nil {
-			t.Log(err)
-		}
-		return err == nil && diff.Empty()
-	})
+	if diff, err := app.ApplyTopology(t.Context(), s.config, s.logger(), func(topology.Step) {}); err != nil || !diff.Empty() {
+		t.Fatalf("topology: %v\n%s", err, diff)
+	}
 	if b.Cluster {
 		s.redis = redis.NewClusterClient(&redis.ClusterOptions{Addrs: b.Redis, Protocol: 2})
 	} else {
@@ -112,15 +106,13 @@ func newSite(t *testing.T, b backend.Backend, o options) *site {
 func small(o options) string {
 	var out strings.Builder
 	if o.copies > 1 {
-		fmt.Fprintf(&out, "defaults:\n  replication: %d\n", o.copies)
+		fmt.Fprintf(&out, "defaults:\n  replication: %d\n  min_insync: 2\n", o.copies)
 	}
 	out.WriteString("topics:\n")
 	for name, n := range map[string]int{"calls.reports": partitions, "devices.lifecycle": 1, "calls.inbox": 1, "devices.inbox": 1, "dead-letters": 1, "snapshots": partitions} {
 		fmt.Fprintf(&out, "  %s:\n    partitions: %d\n", name, n)
-		if name == "calls.reports" {
-			for _, line := range o.facts {
-				fmt.Fprintf(&out, "    %s\n", line)
-			}
+		for _, line := range map[string][]string{"calls.reports": o.facts, "dead-letters": o.letters}[name] {
+			fmt.Fprintf(&out, "    %s\n", line)
 		}
 	}
 	return out.String()
