@@ -116,7 +116,6 @@ func TestResetForward(t *testing.T) {
 //
 //fault:p11 resets that nothing covers, and another program in the group: refused, said (rules 8 and 11)
 func TestRefusals(t *testing.T) {
-	b := backend.Embedded(t)
 	for name, c := range map[string]struct {
 		rule     int
 		offset   int64
@@ -127,32 +126,33 @@ func TestRefusals(t *testing.T) {
 		"another program":         {11, 10, "them", `"them"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b.Prefix = backend.Prefix()
-			s := folded(t, b, 200)
-			var o kadm.Offsets
-			o.Add(kadm.Offset{Topic: s.topic, Partition: 0, At: c.offset, LeaderEpoch: -1, Metadata: c.metadata})
-			if err := s.admin.CommitAllOffsets(t.Context(), s.group, o); err != nil {
-				t.Fatal(err)
-			}
-			s.append(100)
-			s.start()
-			s.caughtUp()
-			s.exact(s.facts)
-			d := s.decided(0, c.rule)
-			if d.Action != pipeline.Refuse || !strings.Contains(d.Why, c.says) || d.Hint == "" {
-				t.Errorf("decided %+v", d)
-			}
-			if err := s.proc.Ready(); err == nil {
-				t.Error("the processor says that all is well")
-			}
-			got, err := s.admin.FetchOffsets(t.Context(), s.group)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if at, _ := got.Lookup(s.topic, 0); at.At != c.offset || at.Metadata != c.metadata {
-				t.Errorf("the group was told %+v", at)
-			}
-			s.halt()
+			backend.Each(t, func(t *testing.T, b backend.Backend) {
+				s := folded(t, b, 200)
+				var o kadm.Offsets
+				o.Add(kadm.Offset{Topic: s.topic, Partition: 0, At: c.offset, LeaderEpoch: -1, Metadata: c.metadata})
+				if err := s.admin.CommitAllOffsets(t.Context(), s.group, o); err != nil {
+					t.Fatal(err)
+				}
+				s.append(100)
+				s.start()
+				s.caughtUp()
+				s.exact(s.facts)
+				d := s.decided(0, c.rule)
+				if d.Action != pipeline.Refuse || !strings.Contains(d.Why, c.says) || d.Hint == "" {
+					t.Errorf("decided %+v", d)
+				}
+				if err := s.proc.Ready(); err == nil {
+					t.Error("the processor says that all is well")
+				}
+				got, err := s.admin.FetchOffsets(t.Context(), s.group)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if at, _ := got.Lookup(s.topic, 0); at.At != c.offset || at.Metadata != c.metadata {
+					t.Errorf("the group was told %+v", at)
+				}
+				s.halt()
+			})
 		})
 	}
 }

@@ -1,5 +1,3 @@
-// Package replay tries what an operator does to a running installation: resets by the stock tool, lost and truncated logs,
-// recreated topics, rollbacks; each rule of DESIGN.md 6.
 package replay
 
 import (
