@@ -42,7 +42,8 @@ golden: ## rewrite the golden files; then read the diff
 	GOLDEN=1 go test $(PKG)
 
 bench: ## measure, against a real Kafka and Redis started for it; ARGS are the benchmark's, PEERS=1 adds Flink and Kafka Streams
-	@deploy/local/with-servers -- go run ./bench $(if $(PEERS),-peers) $(ARGS)
+	@go build -o bin/bench ./bench # a signal to go run would not reach it
+	@deploy/local/with-servers -- bin/bench $(if $(PEERS),-peers) $(ARGS)
 
 scenario: ## the whole story on a real Kafka and Redis, step by step
 	@CI=true deploy/local/with-servers -- tests/scenario/run

@@ -34,7 +34,7 @@ func measureTakeover(ctx context.Context, b *bench) error {
 	timeout := float64(sessionTimeout.Milliseconds())
 	b.add(
 		below("kill -9 to first new event by the survivor, minus session timeout", m(func(r *takeoverRound) float64 { return r.FirstMs })-timeout, "ms", 1000,
-			fmt.Sprintf("the session, %.0f ms from the last heartbeat, which may be 2 s before the kill", timeout)),
+			fmt.Sprintf("the session, %.0f ms from the last heartbeat, which may be half a second before the kill", timeout)),
 		below("the same until the last of the victim's partitions", m(func(r *takeoverRound) float64 { return r.LastMs })-timeout, "ms", 1000,
 			fmt.Sprintf("%d partitions; the survivor hears of it with its next heartbeat", rounds[0].Partitions)),
 		below("start to first write, at the head of the log", m(func(r *takeoverRound) float64 { return r.StartMs }), "ms", 1000, "start-up checks, joining the group, claims"),
