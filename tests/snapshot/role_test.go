@@ -43,10 +43,12 @@ func TestTriggers(t *testing.T) {
 			s.add(take(500))
 		}
 		s.until("the rest", func() bool { return s.caughtUp(c) })
-		c.stop()
-		if c.made("time")+c.made("events") > 0 {
+		if c.made("time")+c.made("events")+c.made("buffer") > 0 {
 			t.Error("snapshots without a reason")
 		}
+		s.add(long(take(1000)))
+		s.until("snapshots by a full buffer", func() bool { return c.made("buffer") >= 2 && s.caughtUp(c) })
+		c.stop()
 		s.check(reader)
 		for n := range int32(partitions) {
 			v, err := reader.Verify(s.ctx, s.partition(n))
@@ -55,6 +57,14 @@ func TestTriggers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// long is facts that take 16 KiB each: what is no content makes no difference to what they fold to.
+func long(list []event.Event) []event.Event {
+	for _, e := range list {
+		e.Envelope().Reason = strings.Repeat("long ", 16<<10/5)
+	}
+	return list
 }
 
 // TestTornAndZombie (S6): chunks without a manifest are nothing; a manifest of a lower position that comes later, with a later clock, does not win;
