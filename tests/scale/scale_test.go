@@ -60,7 +60,7 @@ var shares = []struct {
 }{
 	{"processor", "switchboard_processor_lane_state", 9},
 	{"ingest", "switchboard_ingest_inbox_position", 6},
-	{"snapshotter", "switchboard_snapshotter_position", 6},
+	{"snapshotter", "switchboard_snapshotter_position", 9},
 }
 
 func (f *fleet) shared() {
@@ -204,7 +204,7 @@ func snapshotsHold(s *site.Site) {
 			s.Errorf("snapshots: %+v", v)
 		}
 	}
-	if len(all) != 6 {
-		s.Errorf("snapshots of %d partitions, want 6", len(all))
+	if len(all) != 9 {
+		s.Errorf("snapshots of %d partitions, want 9", len(all))
 	}
 }
