@@ -14,6 +14,7 @@ import (
 // what the log holds now, the serving generation is folded no further, and what was lost is noted. One broker loses the tails of four installations.
 //
 //fault:k5 the tail of a real log cut off, and written over: built beside from before it, exact (rule 4)
+//fault:k3 a broker that comes back without the tail of its log, as after a power cut
 func TestTruncated(t *testing.T) {
 	own := backend.OwnKafka(t, 1)
 	kinds := []struct {

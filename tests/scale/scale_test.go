@@ -72,6 +72,9 @@ func (f *fleet) shared() {
 
 // TestJoinAndLeave: two ingests, three processors and two snapshotters, of which each role loses one and gets another, while producers send by HTTP,
 // by the inbox and from files. Nothing is lost, nothing counts twice, nobody logs an error.
+//
+//fault:p7 three processors of which one leaves and another joins, under load, on real servers
+//fault:h5 the same of each role: nothing lost, nothing twice, no error logged
 func TestJoinAndLeave(t *testing.T) {
 	kafka := backend.OwnKafka(t, 3)
 	redis := backend.RealRedisCluster(t)
