@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -26,6 +27,7 @@ import (
 // door is an ingest of this process, and what it answered.
 type door struct {
 	*site
+	in   *app.Ingest
 	url  string
 	sent int
 }
@@ -42,11 +44,11 @@ type item struct {
 	EventID string `json:"event_id"`
 }
 
-func (s *site) door() *door {
+func (s *site) door(dial app.Dialer) *door {
 	s.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	at, done := make(chan string, 1), make(chan error, 1)
-	in := &app.Ingest{Config: s.config, Logger: s.logger(), Listening: func(addr string) { at <- addr }}
+	in := &app.Ingest{Config: s.config, Logger: s.logger(), KafkaDial: dial, Listening: func(addr string) { at <- addr }}
 	go func() { done <- in.Run(ctx) }()
 	s.Cleanup(func() {
 		stop()
@@ -54,7 +56,7 @@ func (s *site) door() *door {
 	})
 	select {
 	case addr := <-at:
-		return &door{site: s, url: "http://" + addr + "/v1/reports"}
+		return &door{site: s, in: in, url: "http://" + addr + "/v1/reports"}
 	case err := <-done:
 		done <- err
 		s.Fatalf("the ingest ended with %v", err)
@@ -126,12 +128,15 @@ func TestTooFewReplicas(t *testing.T) {
 	b := backend.Backend{Name: "embedded", Brokers: broker.ListenAddrs(), Redis: []string{backend.EmbeddedRedis(t)}, Prefix: backend.Prefix()}
 	s := newSite(t, b, options{environ: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=500ms", "SWITCHBOARD_INGEST_INBOX=off"}})
 	s.start()
-	d := s.door()
+	d := s.door(nil)
 	accepted := map[string]bool{}
 	for _, c := range []struct {
 		faulty []int32
 		want   []string
-	}{{nil, []string{"accepted"}}, {[]int32{0, 1}, []string{"unknown"}}, {[]int32{1}, []string{"accepted", "unknown"}}} {
+	}{
+		{nil, []string{"accepted"}}, {[]int32{0, 1}, []string{"unknown"}}, {[]int32{1}, []string{"accepted", "unknown"}},
+		{nil, []string{"accepted"}}, // and with it, in each partition, whatever waited before it
+	} {
 		fault := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.topic, Partitions: c.faulty, Err: kerr.NotEnoughReplicas, Count: -1})
 		if c.faulty == nil {
 			fault.Remove()
@@ -168,6 +173,97 @@ func TestTooFewReplicas(t *testing.T) {
 	s.halt()
 }
 
+// valve is a network that lets nothing out while it is closed.
+type valve struct {
+	mu   sync.Mutex
+	open *sync.Cond
+	shut bool
+}
+
+type valveConn struct {
+	net.Conn
+	valve *valve
+}
+
+func newValve() *valve {
+	v := &valve{}
+	v.open = sync.NewCond(&v.mu)
+	return v
+}
+
+func (v *valve) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	return &valveConn{conn, v}, err
+}
+
+func (v *valve) turn(shut bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.shut = shut
+	v.open.Broadcast()
+}
+
+func (c *valveConn) Write(b []byte) (int, error) {
+	c.valve.mu.Lock()
+	for c.valve.shut {
+		c.valve.open.Wait()
+	}
+	c.valve.mu.Unlock()
+	return c.Conn.Write(b)
+}
+
+// TestKafkaIsSilent: brokers that take nothing and say nothing. What was sent is unknown at the deadline, what finds no room is refused, nothing is
+// accepted; afterwards everything that was sent is in the log, once.
+//
+//fault:h1 connections to the brokers stand still: 503 with Retry-After, no 202, not ready, no more waits than the buffer takes; once in the log later
+func TestKafkaIsSilent(t *testing.T) {
+	t.Parallel()
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		const most = 100
+		s := newSite(t, b, options{environ: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=300ms", "SWITCHBOARD_INGEST_INBOX=off", fmt.Sprint("SWITCHBOARD_INGEST_MAX_BUFFERED_RECORDS=", most), "SWITCHBOARD_INGEST_MAX_EVENTS=100"}})
+		v := newValve()
+		d := s.door(v.dial)
+		t.Cleanup(func() { v.turn(false) }) // before the ingest is to end
+		if a := d.post(20); a.code != http.StatusAccepted {
+			t.Fatalf("%+v", a)
+		}
+		v.turn(true)
+		got := map[string]int{}
+		sent := map[string]bool{}
+		for range 8 {
+			a := d.post(20)
+			if a.code != http.StatusServiceUnavailable || !a.again {
+				t.Errorf("%d, Retry-After %t", a.code, a.again)
+			}
+			for _, item := range a.items {
+				got[item.Status]++
+				if item.Status == "unknown" {
+					sent[item.EventID] = true
+				}
+			}
+		}
+		if got["accepted"] > 0 || got["unknown"] == 0 || got["unknown"] > most || got["not_sent"] == 0 {
+			t.Errorf("items %v, want at most %d unknown, the others not sent", got, most)
+		}
+		if err := d.in.Ready(); err == nil {
+			t.Error("the ingest says that all is well")
+		}
+		v.turn(false)
+		s.until("it is ready again", func() bool { return d.in.Ready() == nil })
+		s.until("it accepts again", func() bool { return d.post(20).code == http.StatusAccepted })
+		log := s.log()
+		for id := range sent {
+			if log[id] != 1 {
+				t.Errorf("%s was sent, and is %d times in the log", id, log[id])
+			}
+		}
+		s.start()
+		s.caughtUp()
+		s.exact()
+		s.halt()
+	})
+}
+
 // TestBrokersDie kills the leader of a partition under load, then two of three brokers, and starts them again.
 //
 //fault:k1 one of three brokers killed under load (SWITCHBOARD_LONG=1): what was accepted is in the log, once
@@ -180,7 +276,7 @@ func TestBrokersDie(t *testing.T) {
 	b := backend.Backend{Name: "three brokers", Brokers: servers.Brokers, Redis: []string{backend.RealRedis(t).Addr}, Prefix: backend.Prefix()}
 	s := newSite(t, b, options{copies: 3, environ: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=3s", "SWITCHBOARD_INGEST_INBOX=off"}})
 	s.start()
-	d := s.door()
+	d := s.door(nil)
 
 	var mu sync.Mutex
 	accepted, codes := map[string]bool{}, map[int]int{}
