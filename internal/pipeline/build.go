@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"switchboard/internal/fold"
@@ -223,6 +224,10 @@ func (t *tenure) tend(ctx context.Context) error {
 	lines, err := t.lane.Generations.List(ctx, t.id.Partition)
 	if err != nil {
 		return nil // the next commit says what is wrong with Redis
+	}
+	if i := slices.IndexFunc(lines, func(l Line) bool { return l.Generation == t.id.Generation && l.State == Ready }); i >= 0 && t.build == nil {
+		// It was flipped to with other partitions, or by somebody who died before saying so.
+		return t.lane.retire(ctx, &build{beside: lines[i].Beside, line: lines[i]})
 	}
 	building := t.lane.building()
 	for _, line := range lines {

@@ -30,7 +30,8 @@ type Generations interface {
 	// without a position, or the one to take over from; false: it names another one, decide again.
 	Serve(ctx context.Context, id, over LaneID) (bool, error)
 	// Flip points v:serving from one generation to another, provided that it still names the first, and that the second
-	// is not behind it, was checked within five seconds and is not broken; false: not now.
+	// is not behind it, was checked within five seconds and is not broken; false: not now. Between two folds all partitions of the topic
+	// are flipped together, when each has a generation that is ready.
 	Flip(ctx context.Context, p event.Partition, from, to Generation) (bool, error)
 	// Compare compares two generations of a partition, subject by subject, while their lanes go on.
 	Compare(ctx context.Context, p event.Partition, a, b Generation) (Comparison, error)

@@ -182,12 +182,16 @@ func (c *Client) ServingAll(ctx context.Context) (map[string]string, error) {
 // take over from. False: it names another one. Lanes of other partitions write the same hash: whenever it has changed
 // meanwhile, its field is looked at again.
 func (c *Client) Serve(ctx context.Context, id, over pipeline.LaneID) (bool, error) {
-	return c.turn(ctx, id, func(conn *redis.Conn, now pipeline.Generation) (bool, error) {
+	return c.turn(ctx, id, func(serving map[string]string) ([]pipeline.LaneID, error) {
+		now := pipeline.Generation(serving[id.Partition.String()])
 		if now == "" || now == over.Generation {
-			return true, nil
+			return []pipeline.LaneID{id}, nil
 		}
 		n, err := c.shared.Exists(ctx, PosKey(pipeline.LaneID{Partition: id.Partition, Generation: now})).Result()
-		return n == 0, err
+		if err != nil || n > 0 {
+			return nil, err
+		}
+		return []pipeline.LaneID{id}, nil
 	})
 }
 
@@ -195,23 +199,72 @@ func (c *Client) Serve(ctx context.Context, id, over pipeline.LaneID) (bool, err
 const flipFresh = 5 * time.Second
 
 // Flip points v:serving from one generation to another, if it still names the first, and the second, read after the WATCH, is not
-// behind it, was checked within five seconds, and is not broken.
+// behind it, was checked within five seconds, and is not broken. Where the two are of different folds, all partitions of the topic are flipped in
+// one write, by whoever sees the last one ready: no answer may mix two meanings.
 func (c *Client) Flip(ctx context.Context, p event.Partition, from, to pipeline.Generation) (bool, error) {
-	return c.turn(ctx, pipeline.LaneID{Partition: p, Generation: to}, func(conn *redis.Conn, now pipeline.Generation) (bool, error) {
-		if now != from {
-			return false, nil
+	return c.turn(ctx, pipeline.LaneID{Partition: p, Generation: to}, func(serving map[string]string) ([]pipeline.LaneID, error) {
+		if serving[p.String()] != string(from) {
+			return nil, nil
 		}
-		before, _, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: from})
-		if err != nil {
-			return false, err
+		before, after, may, err := c.mayFollow(ctx, p, from, to)
+		if err != nil || !may {
+			return nil, err
 		}
-		after, found, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: to})
-		if err != nil || !found {
-			return false, err
+		turned := []pipeline.LaneID{{Partition: p, Generation: to}}
+		if before.Fold == after.Fold {
+			return turned, nil
 		}
-		behind := after.Next < before.Next && before.Broken == "" && before.Next <= after.HighWatermark
-		return !behind && after.Next >= 0 && after.Broken == "" && time.Since(time.UnixMilli(after.CheckedMs)) < flipFresh, nil
+		for n := range after.Partitions {
+			other := event.Partition{Topic: p.Topic, Number: n}
+			now := pipeline.Generation(serving[other.String()])
+			if n == p.Number || now == "" {
+				continue
+			}
+			next, ready, err := c.readyFor(ctx, other, now, after.Fold)
+			if err != nil || !ready {
+				return nil, err
+			}
+			if next != "" {
+				turned = append(turned, pipeline.LaneID{Partition: other, Generation: next})
+			}
+		}
+		return turned, nil
 	})
+}
+
+// mayFollow reads the positions of a serving generation and of one beside it, and tells whether that may serve in its place.
+func (c *Client) mayFollow(ctx context.Context, p event.Partition, from, to pipeline.Generation) (before, after pipeline.Pos, may bool, err error) {
+	if before, _, err = c.Position(ctx, pipeline.LaneID{Partition: p, Generation: from}); err != nil {
+		return before, after, false, err
+	}
+	after, found, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: to})
+	if err != nil || !found {
+		return before, after, false, err
+	}
+	behind := after.Next < before.Next && before.Broken == "" && before.Next <= after.HighWatermark
+	return before, after, !behind && after.Next >= 0 && after.Broken == "" && time.Since(time.UnixMilli(after.CheckedMs)) < flipFresh, nil
+}
+
+// readyFor is the generation of a fold that is ready to follow the serving one; "" when that one is of this fold, or of a newer, itself.
+func (c *Client) readyFor(ctx context.Context, p event.Partition, serving pipeline.Generation, fold int) (next pipeline.Generation, ready bool, err error) {
+	pos, found, err := c.Position(ctx, pipeline.LaneID{Partition: p, Generation: serving})
+	if err != nil || !found || pos.Fold >= fold {
+		return "", err == nil, err
+	}
+	lines, err := c.List(ctx, p)
+	if err != nil {
+		return "", false, err
+	}
+	for _, line := range lines {
+		if line.State != pipeline.Ready || line.Beside != serving {
+			continue
+		}
+		_, after, may, err := c.mayFollow(ctx, p, serving, line.Generation)
+		if err != nil || may && after.Fold == fold {
+			return line.Generation, err == nil, err
+		}
+	}
+	return "", false, nil
 }
 
 // Position reads the position of a generation; found is false when it has none.
@@ -224,8 +277,9 @@ func (c *Client) Position(ctx context.Context, id pipeline.LaneID) (pipeline.Pos
 	return pos, len(all) > 0, err
 }
 
-// turn writes the field of a partition in v:serving, on a connection used for nothing else, if may says so of what it names.
-func (c *Client) turn(ctx context.Context, id pipeline.LaneID, may func(conn *redis.Conn, now pipeline.Generation) (bool, error)) (bool, error) {
+// turn writes fields of v:serving, on a connection used for nothing else: those that pick says, looking at the whole of it, if there are any. It is done when
+// v:serving names the generation.
+func (c *Client) turn(ctx context.Context, id pipeline.LaneID, pick func(serving map[string]string) ([]pipeline.LaneID, error)) (bool, error) {
 	client, conn, err := c.dedicated(ctx, ServingKey)
 	if err != nil {
 		return false, err
@@ -235,21 +289,25 @@ func (c *Client) turn(ctx context.Context, id pipeline.LaneID, may func(conn *re
 	for {
 		pipe := conn.Pipeline()
 		pipe.Do(ctx, "WATCH", ServingKey)
-		field := pipe.HGet(ctx, ServingKey, id.Partition.String())
-		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		all := pipe.HGetAll(ctx, ServingKey)
+		if _, err := pipe.Exec(ctx); err != nil {
 			c.findNodes(ctx)
 			return false, err
 		}
-		now := pipeline.Generation(field.Val())
-		if now == id.Generation {
+		if all.Val()[id.Partition.String()] == string(id.Generation) {
 			return true, nil
 		}
-		if ok, err := may(conn, now); err != nil || !ok {
+		turned, err := pick(all.Val())
+		if err != nil || len(turned) == 0 {
 			return false, err
+		}
+		set := []any{"HSET", ServingKey}
+		for _, t := range turned {
+			set = append(set, t.Partition.String(), string(t.Generation))
 		}
 		pipe = conn.Pipeline()
 		pipe.Do(ctx, "MULTI")
-		pipe.Do(ctx, "HSET", ServingKey, id.Partition.String(), string(id.Generation))
+		pipe.Do(ctx, set...)
 		exec := pipe.Do(ctx, "EXEC")
 		_, _ = pipe.Exec(ctx) // the error of the first command; EXEC decides
 		if err := exec.Err(); !errors.Is(err, redis.Nil) {

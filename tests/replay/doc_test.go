@@ -13,7 +13,7 @@
 //	 3  Redis is empty                           TestRestore                   both
 //	 4  the log is shorter, or written over      TestTruncated                 real, a broker of its own
 //	 5  deleted unread: stops; what is left      TestDeletedHead               both
-//	 6  another version of the fold              the table of pipeline.Decide
+//	 6  another version of the fold              tests/scale.TestRule6 (real; a rolling update of processes)
 //	 7  the offset is ours                       every start after a halt      both
 //	 8  rewound: to the start                    TestRewind                    both
 //	    to an instant, an offset, by a distance,

@@ -49,7 +49,7 @@ func TestKilled(t *testing.T) {
 	p := s.Start("snapshotter").Ready()
 	s.Shared("switchboard_snapshotter_position", 9, p)
 	more()
-	site.Eventually(t, 2*time.Minute, "snapshots of everything", func() string { return behind(s) })
+	site.Eventually(t, patience, "snapshots of everything", func() string { return behind(s) })
 	p.Stop()
 	var all []struct {
 		Partition, Step, Fold string

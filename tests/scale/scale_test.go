@@ -18,6 +18,8 @@ import (
 
 func TestMain(m *testing.M) { backend.Main(m, site.Remove) }
 
+const patience = 2 * time.Minute // for what must happen, on two cores that others use as well
+
 // fleet is the processes of a site that take part now.
 type fleet struct {
 	*site.Site

@@ -62,6 +62,12 @@ type Process struct {
 // Start starts a role with the environment of the site and some more. It is killed when the test ends.
 func (s *Site) Start(role string, more ...string) *Process {
 	s.Helper()
+	return s.StartProgram(Program(s.TB, role), role, more...)
+}
+
+// StartProgram starts another build of a role.
+func (s *Site) StartProgram(path, role string, more ...string) *Process {
+	s.Helper()
 	s.mu.Lock()
 	s.started[role]++
 	name := fmt.Sprint(role, "-", s.started[role])
@@ -72,7 +78,7 @@ func (s *Site) Start(role string, more ...string) *Process {
 		s.Fatal(err)
 	}
 	defer file.Close()
-	p.cmd = exec.Command(Program(s.TB, role))
+	p.cmd = exec.Command(path)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir, p.cmd.Env = file, file, s.Logs, s.environ(more...)
 	if err := backend.Start(p.cmd, syscall.SIGKILL); err != nil {
 		s.Fatalf("start %s: %v", name, err)
