@@ -12,7 +12,7 @@ PKG ?= ./...
 # How long each target of make fuzz runs.
 FUZZTIME ?= 2m
 
-.PHONY: help demo test test-long fuzz check golden bench scenario chaos chaos-night up down build
+.PHONY: help demo test test-long fuzz check golden bench scenario chaos chaos-night soak up down build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ chaos: ## break everything at once by a plan made from a seed: SEED=1 MINUTES=2
 chaos-night: ## the same for seeds 1 to SEEDS=200, without those that tests/chaos/RESULTS.md has already, to which it appends; MINUTES=2
 	@CI=true CHAOS_SEEDS=$(or $(SEEDS),200) CHAOS_MINUTES=$(or $(MINUTES),2) CHAOS_RESULTS=$(CURDIR)/tests/chaos/RESULTS.md \
 	  go test ./tests/chaos -run TestChaos -count=1 -v -timeout 0 $(ARGS)
+
+soak: ## every role at half load: MINUTES=20; fails when memory, goroutines or descriptors grow on
+	@CI=true SOAK_MINUTES=$(or $(MINUTES),20) go test ./tests/soak -run TestSoak -count=1 -v -timeout 0 $(ARGS)
 
 up: ## start a real Kafka and Redis on this machine (deploy/local/up says with which settings)
 	@deploy/local/up

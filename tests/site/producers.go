@@ -53,7 +53,7 @@ func (p *Producer) Run(ctx context.Context, stop <-chan struct{}) error {
 			items = append(items, p.Items.At(p.Share+(at+n)*p.Every))
 		}
 		for range max(1, p.Batch/20) {
-			items = append(items, p.Items.At(r.Uint64N(p.Every*(at+uint64(p.Batch)))))
+			items = append(items, p.Items.At(p.Share-p.Share%p.Every+r.Uint64N(p.Every*(at+uint64(p.Batch)))))
 		}
 		r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 		if err := p.deliver(ctx, items); err != nil {
