@@ -29,7 +29,7 @@ var faults = []struct {
 		{"rebalance storm", 1, 4 * time.Second, 7 * time.Second, 0, storm},
 	}},
 	{"kafka", []fault{
-		{"kill a broker", 2, time.Second, 4 * time.Second, 6 * time.Second, killBroker},
+		{"kill a broker", 1, time.Second, 4 * time.Second, 6 * time.Second, killBroker},
 		{"freeze a broker", 1, 2 * time.Second, 6 * time.Second, 0, freezeBroker},
 		{"freeze a broker until it is fenced", 1, 11 * time.Second, 13 * time.Second, 0, freezeBroker},
 		{"cut a broker off", 2, 2 * time.Second, 6 * time.Second, 0, cutBroker},

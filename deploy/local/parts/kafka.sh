@@ -105,6 +105,8 @@ kafka_format() {
 kafka_spawn() {
 	local node=$1 heap=-Xmx512m
 	[ "$kafka_brokers" = 1 ] || heap=-Xmx384m
+	# Three that tests start and kill: the second compiler and parallel collectors would cost more than they gain.
+	[ "$kafka_brokers" = 1 ] || [ "${TEST:-0}" = 0 ] || heap+=" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 	spawn "kafka-$node" "$dir/kafka/$node/stdout.log" \
 		"${kafka_java[@]}" $heap -XX:+ExitOnOutOfMemoryError \
 		-Dlog4j2.configurationFile="$local_scripts/kafka/log4j2.properties" \
