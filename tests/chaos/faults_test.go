@@ -43,6 +43,7 @@ var faults = []struct {
 		{"redis is emptied", 1, 100 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second, emptyRedis},
 		{"cut a processor off redis", 2, time.Second, 5 * time.Second, 0, cutRedis},
 		{"redis falls silent for a processor", 2, 2 * time.Second, 12 * time.Second, 0, silentRedis},
+		{"zombie whose writes come late", 2, 7 * time.Second, 8 * time.Second, 0, lateWrites},
 		{"slow redis", 1, 2 * time.Second, 5 * time.Second, 0, slowRedis},
 	}},
 }
@@ -170,6 +171,18 @@ func silentRedis(r *run, s step) {
 	w.silence()
 	time.Sleep(s.For)
 	w.restore()
+}
+
+// lateWrites freezes a processor whose last commands are still under way. They arrive after its session has ended, when another one has folded on.
+func lateWrites(r *run, s step) {
+	i := s.Victim % 3 // processors stand first
+	p, w := r.roles[i].process(), r.redis[i]
+	w.hold(6 * time.Second)
+	time.Sleep(time.Second)
+	p.Signal(syscall.SIGSTOP)
+	time.Sleep(s.For)
+	w.restore()
+	p.Signal(syscall.SIGCONT)
 }
 
 func slowRedis(r *run, s step) {

@@ -44,6 +44,11 @@ func (w *wire) delay(d time.Duration) {
 	w.toxic(fmt.Sprintf(`{"name":"delay","type":"latency","stream":"downstream","attributes":{"latency":%d}}`, d.Milliseconds()))
 }
 
+// hold keeps what clients send for so long before it goes on.
+func (w *wire) hold(d time.Duration) {
+	w.toxic(fmt.Sprintf(`{"name":"hold","type":"latency","stream":"upstream","attributes":{"latency":%d}}`, d.Milliseconds()))
+}
+
 func (w *wire) toxic(text string) {
 	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
 		w.t.Error(err)
