@@ -18,9 +18,10 @@ func FuzzDoor(f *testing.F) {
 		f.Add([]byte(zipped(f, "gzip", body)), uint8(i%2), uint8(1))
 		f.Add([]byte(zipped(f, "zstd", body)), uint8(i%2), uint8(2))
 	}
+	log := &memoryLog{}
+	d := newDoor(f, log, nil)
 	f.Fuzz(func(t *testing.T, body []byte, kind, encoding uint8) {
-		log := &memoryLog{}
-		d := newDoor(t, log, nil)
+		log.events = nil
 		for _, path := range []string{"/v1/reports", "/v1/device-events"} {
 			before := len(log.events)
 			w, got := serve(t, d, postTo(path, string(body), "Content-Type", types[int(kind)%len(types)], "Content-Encoding", encodings[int(encoding)%len(encodings)]))
