@@ -90,10 +90,11 @@ func (c *corpus) foldAlone(ctx context.Context, t *site) (time.Duration, error) 
 		Watermark:  func(p event.Partition) (int64, int64) { return int64(len(c.parts[p.Number])), 1 },
 		Served:     func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
 		Views:      set, Run: "bench", Logger: slog.New(slog.DiscardHandler),
+		Cache: pipeline.NewCacheBudget(int(cfg.CacheBytes)),
 		Limits: pipeline.Limits{
 			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
 			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,
-			Tick: cfg.Tick, CacheBytes: int(cfg.CacheBytes) / len(c.parts), Panics: 1,
+			Tick: cfg.Tick, Panics: 1,
 		},
 	}
 	runtime.GC()

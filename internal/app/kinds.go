@@ -72,10 +72,3 @@ func (f folded) partitionsOf(topic string) int32 {
 	}
 	return 0
 }
-
-func (f folded) partitions() (n int) {
-	for _, k := range f {
-		n += int(k.topic.Partitions)
-	}
-	return n
-}

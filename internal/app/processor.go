@@ -179,11 +179,11 @@ func (p *Processor) deps(top topology.Topology, kinds folded, log *kafkalog.Log,
 	return pipeline.Deps{
 		Log: log, Models: models, Generations: models, DeadLetters: kafkalog.DeadLetters(appender, letters.Name), Decode: decode,
 		NewSubject: view.NewSubject, Direct: func(p event.Partition) pipeline.Source { return log.Direct(p) },
-		Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
+		Cache: pipeline.NewCacheBudget(int(cfg.CacheBytes)), Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
 		Limits: pipeline.Limits{
 			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
 			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,
-			Tick: cfg.Tick, CacheBytes: int(cfg.CacheBytes) / kinds.partitions(), Panics: cfg.PanicsPerMinute,
+			Tick: cfg.Tick, Panics: cfg.PanicsPerMinute,
 		},
 	}, nil
 }

@@ -124,7 +124,7 @@ func (l *Lane) takeBuilder(ctx context.Context, o *Observed, d *Decision, s *sto
 	}
 	if b.Line.State == Wanted { // a rollback: it has been served before
 		if err := l.Generations.Mark(ctx, l.partition, stateOf(b.Line, Building)); err != nil {
-			t.store.Close()
+			t.close()
 			return nil, fmt.Errorf("mark generation %s: %w", b.Line.Generation, err)
 		}
 	}

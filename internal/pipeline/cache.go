@@ -3,16 +3,37 @@ package pipeline
 import (
 	"container/list"
 	"hash/maphash"
+	"sync/atomic"
 
 	"switchboard/internal/event"
 	"switchboard/internal/view"
 )
 
-// cache holds the subjects that a lane knows, bounded by their weight; the least recently used goes
+// CacheBudget is the memory, in bytes, about, that the caches of all lanes of a process have together. While it suffices nobody is
+// bounded; when it is used up, caches that hold more than an equal share forget. So a busy lane, or one with a busy subject, uses what idle ones do not need.
+type CacheBudget struct {
+	bytes, used, caches atomic.Int64
+}
+
+// NewCacheBudget is a budget of so many bytes.
+func NewCacheBudget(bytes int) *CacheBudget {
+	b := &CacheBudget{}
+	b.bytes.Store(int64(bytes))
+	return b
+}
+
+func (b *CacheBudget) share() int { return int(b.bytes.Load() / max(b.caches.Load(), 1)) }
+
+// exceeded tells a cache of a weight whether it must forget something.
+func (b *CacheBudget) exceeded(weight int) bool {
+	return b.used.Load() > b.bytes.Load() && weight > b.share()
+}
+
+// cache holds the subjects that a lane knows, bounded by the budget; the least recently used goes
 // first. It is valid only for as long as its lane owns the position.
 type cache struct {
-	limit  int // bytes, about
-	weight int
+	budget *CacheBudget
+	weight int // bytes, about; a part of the budget
 	byID   map[event.Subject]*list.Element
 	recent *list.List // of *cached, most recently used in front
 
@@ -32,15 +53,27 @@ type cached struct {
 	weight  int
 }
 
-func newCache(limit int) *cache {
-	return &cache{limit: limit, byID: make(map[event.Subject]*list.Element), recent: list.New()}
+func newCache(b *CacheBudget) *cache {
+	b.caches.Add(1)
+	return &cache{budget: b, byID: make(map[event.Subject]*list.Element), recent: list.New()}
 }
 
 // newCompleteCache is the cache of a lane whose read models hold nothing yet.
-func newCompleteCache(limit int) *cache {
-	c := newCache(limit)
+func newCompleteCache(b *CacheBudget) *cache {
+	c := newCache(b)
 	c.complete, c.gone, c.seed = true, make(map[uint64]struct{}), maphash.MakeSeed()
 	return c
+}
+
+// close gives the budget back. The cache is not used any more.
+func (c *cache) close() {
+	c.weigh(-c.weight)
+	c.budget.caches.Add(-1)
+}
+
+func (c *cache) weigh(more int) {
+	c.weight += more
+	c.budget.used.Add(int64(more))
 }
 
 // absent tells that nothing of a subject which get does not know is stored. false: it may be.
@@ -63,7 +96,7 @@ func (c *cache) get(id event.Subject) view.Subject {
 }
 
 // put keeps a subject, or notes that it has grown. One that alone weighs more than an eighth of the
-// limit is not kept: it would drive out all others.
+// budget is not kept: it would drive out all others.
 func (c *cache) put(id event.Subject, s view.Subject) {
 	e := c.byID[id]
 	if e == nil {
@@ -71,16 +104,16 @@ func (c *cache) put(id event.Subject, s view.Subject) {
 		c.byID[id] = e
 	}
 	kept := e.Value.(*cached)
-	c.weight += s.Weight() - kept.weight
+	c.weigh(s.Weight() - kept.weight)
 	kept.weight = s.Weight()
-	if kept.weight > c.limit/8 {
+	if kept.weight > int(c.budget.bytes.Load()/8) {
 		c.drop(e)
 	}
 }
 
-// trim drops subjects until the rest is within the limit.
+// trim drops subjects until the rest is within the budget.
 func (c *cache) trim() {
-	for e := c.recent.Back(); e != nil && c.weight > c.limit; e = c.recent.Back() {
+	for e := c.recent.Back(); e != nil && c.budget.exceeded(c.weight); e = c.recent.Back() {
 		c.drop(e)
 	}
 }
@@ -88,19 +121,19 @@ func (c *cache) trim() {
 func (c *cache) drop(e *list.Element) {
 	kept := c.recent.Remove(e).(*cached)
 	delete(c.byID, kept.id)
-	c.weight -= kept.weight
+	c.weigh(-kept.weight)
 	if c.complete {
 		c.remember(kept.id)
 	}
 }
 
-// remember notes a subject that was dropped, until that takes a quarter of the limit.
+// remember notes a subject that was dropped, until that takes a quarter of the lane's share.
 func (c *cache) remember(id event.Subject) {
 	before := len(c.gone)
 	c.gone[maphash.String(c.seed, string(id))] = struct{}{}
-	c.weight += goneWeight * (len(c.gone) - before)
-	if len(c.gone)*goneWeight > c.limit/4 {
-		c.weight -= len(c.gone) * goneWeight
+	c.weigh(goneWeight * (len(c.gone) - before))
+	if len(c.gone)*goneWeight > c.budget.share()/4 {
+		c.weigh(-len(c.gone) * goneWeight)
 		c.complete, c.gone = false, nil
 	}
 }

@@ -18,7 +18,7 @@ type heavy struct {
 func (h *heavy) Weight() int { return h.weight }
 
 func TestCacheForgetsTheLeastRecentlyUsed(t *testing.T) {
-	c := newCache(800)
+	c := newCache(NewCacheBudget(800))
 	for i := range 10 {
 		c.put(event.Subject(fmt.Sprint(i)), &heavy{weight: 100})
 	}
@@ -37,7 +37,7 @@ func TestCacheForgetsTheLeastRecentlyUsed(t *testing.T) {
 }
 
 func TestCacheKeepsNoGiant(t *testing.T) {
-	c := newCache(800)
+	c := newCache(NewCacheBudget(800))
 	small, giant := &heavy{weight: 10}, &heavy{weight: 101}
 	c.put("small", small)
 	c.put("giant", giant)
@@ -54,13 +54,13 @@ func TestCacheKeepsNoGiant(t *testing.T) {
 	if c.get("small") != nil || c.weight != 0 || c.recent.Len() != 0 {
 		t.Errorf("it outgrew the cache and is kept: weight %d", c.weight)
 	}
-	newCache(0).put("any", small)
+	newCache(NewCacheBudget(0)).put("any", small)
 }
 
 // The sum of weights is that of what is kept, whatever happened.
 func TestCacheWeight(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	c := newCache(10_000)
+	c := newCache(NewCacheBudget(10_000))
 	known := map[event.Subject]*heavy{}
 	for range 20_000 {
 		id := event.Subject(fmt.Sprint(r.IntN(300)))
@@ -77,7 +77,7 @@ func TestCacheWeight(t *testing.T) {
 		c.put(id, known[id])
 		if r.IntN(50) == 0 {
 			c.trim()
-			if c.weight > c.limit {
+			if c.weight > c.budget.share() {
 				t.Fatalf("weight %d after trim", c.weight)
 			}
 		}
@@ -93,7 +93,7 @@ func TestCacheWeight(t *testing.T) {
 
 // A complete cache knows of every subject that it dropped that it may be stored, until there are too many of them.
 func TestCompleteCache(t *testing.T) {
-	c := newCompleteCache(10_000)
+	c := newCompleteCache(NewCacheBudget(10_000))
 	for i := range 50 {
 		id := event.Subject(fmt.Sprint(i))
 		if !c.absent(id) {
@@ -102,7 +102,7 @@ func TestCompleteCache(t *testing.T) {
 		c.put(id, &heavy{weight: 400})
 	}
 	c.trim()
-	if c.weight > c.limit {
+	if c.weight > c.budget.share() {
 		t.Errorf("weight %d after trim", c.weight)
 	}
 	dropped := 0
@@ -120,10 +120,37 @@ func TestCompleteCache(t *testing.T) {
 	for i := range 200 {
 		c.put(event.Subject(fmt.Sprint("giant", i)), &heavy{weight: 2000})
 	}
-	if c.complete || c.absent("never put") || c.weight > c.limit {
+	if c.complete || c.absent("never put") || c.weight > c.budget.share() {
 		t.Errorf("complete %t with %d dropped, weight %d", c.complete, len(c.gone), c.weight)
 	}
-	if newCache(100).absent("any") {
+	if newCache(NewCacheBudget(100)).absent("any") {
 		t.Error("a cache that is not complete knows nothing")
+	}
+}
+
+// What idle lanes do not need is there for a busy one; when nothing is left, only what holds more than its share gives way, and what was
+// closed is free again.
+func TestCachesShareABudget(t *testing.T) {
+	b := NewCacheBudget(1000)
+	busy, idle := newCache(b), newCache(b)
+	idle.put("idle", &heavy{weight: 100})
+	for i := range 8 {
+		busy.put(event.Subject(fmt.Sprint(i)), &heavy{weight: 100})
+	}
+	if busy.trim(); busy.weight != 800 {
+		t.Errorf("the busy one holds %d while there is room", busy.weight)
+	}
+	for i := range 4 {
+		idle.put(event.Subject(fmt.Sprint("more", i)), &heavy{weight: 100})
+	}
+	if idle.trim(); idle.weight != 500 {
+		t.Errorf("one that holds its share, 500, had to give way: %d", idle.weight)
+	}
+	if busy.trim(); busy.weight != 500 || b.used.Load() != 1000 {
+		t.Errorf("the busy one holds %d, all %d, want 500 and 1000", busy.weight, b.used.Load())
+	}
+	idle.close()
+	if b.used.Load() != 500 || b.share() != 1000 {
+		t.Errorf("%d are used and a share is %d, want 500 and 1000", b.used.Load(), b.share())
 	}
 }

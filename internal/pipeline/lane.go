@@ -31,8 +31,7 @@ type Limits struct {
 	ChunkBytes    int
 	ChunkDeadline time.Duration // below half the rebalance timeout
 	Tick          time.Duration // an idle lane commits nothing this often
-	CacheBytes    int
-	Panics        int // that a lane survives in a minute; more is a bug, not a bad record
+	Panics        int           // that a lane survives in a minute; more is a bug, not a bad record
 }
 
 // Deps is what the lanes of a process share.
@@ -56,6 +55,7 @@ type Deps struct {
 	// Counted is how many partitions a topic has, as last asked for with Watermark; 0: no answer yet. nil: nobody asks.
 	Counted func(topic string) int32
 
+	Cache      *CacheBudget
 	Partitions int32 // of the topic, by the topology; 0: whatever it has
 
 	Views   view.Set      // for generations that are made, of the kind that the topic is about; afterwards the position decides
@@ -241,7 +241,7 @@ func (l *Lane) fold(ctx context.Context, o *Observed, d *Decision, s *stores) er
 
 func closeAll(tenures []*tenure) {
 	for _, t := range tenures {
-		t.store.Close()
+		t.close()
 	}
 }
 
@@ -328,17 +328,19 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store,
 		return nil, l.breakDown(ctx, store, id.Generation, err)
 	}
 	t := &tenure{
-		lane: l, id: id, source: source, store: store, log: o.Log, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.limits.CacheBytes),
+		lane: l, id: id, source: source, store: store, log: o.Log, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.Cache),
 		rebuildTo: p.RebuildTo, claimedAt: time.Now(), logger: l.log.With("generation", id.Generation),
 		progress: Progress{Next: p.Next, LeaderEpoch: p.LeaderEpoch, Tombstones: p.Tombstones, AppliedAppendMs: p.AppliedAppendMs, HighWatermark: p.HighWatermark, CheckedMs: p.CheckedMs},
 	}
 	t.logger.Info("claimed", "rule", d.Rule, "why", d.Why, "next", p.Next, "log_start", o.Log.Start, "log_end", o.Log.End)
 	if p.Next < 0 {
 		if err := t.seed(ctx, p); err != nil {
+			t.cache.close()
 			return nil, l.seedFailed(ctx, id, err)
 		}
 		if p.Seed == SeedStart { // otherwise an earlier attempt, or the snapshot, has left subjects
-			t.cache = newCompleteCache(l.limits.CacheBytes)
+			t.cache.close()
+			t.cache = newCompleteCache(l.Cache)
 		}
 	}
 	source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)

@@ -197,7 +197,8 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 func (t *tenure) survive(p *view.Panic) error {
 	l := t.lane
 	t.logger.Error("the fold panicked; the event goes to the dead letters", "offset", p.Offset, "panic", fmt.Sprintf("%T", p.Value))
-	t.cache = newCache(l.limits.CacheBytes)
+	t.cache.close()
+	t.cache = newCache(l.Cache)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	recent := l.panics[:0]
@@ -256,6 +257,12 @@ func (t *tenure) skipTooLarge(ctx context.Context, large *TooLarge) error {
 	}
 	t.source.SeekTo(large.Next, t.progress.LeaderEpoch)
 	return nil
+}
+
+// close gives back what the tenure held.
+func (t *tenure) close() {
+	t.store.Close()
+	t.cache.close()
 }
 
 // still ends the tenure when v:serving or the list of generations has changed, as they are looked at each second.

@@ -76,7 +76,7 @@ var allViews, _ = view.NewSet(view.Names())
 func limits(batch int) pipeline.Limits {
 	return pipeline.Limits{
 		LiveEvents: batch, CatchupEvents: batch, SubjectEvents: 100, ChunkCommands: 40, ChunkBytes: 1 << 20, ChunkDeadline: 5 * time.Second,
-		Tick: 50 * time.Millisecond, CacheBytes: 100_000, Panics: 10, Gather: 10 * time.Millisecond,
+		Tick: 50 * time.Millisecond, Panics: 10, Gather: 10 * time.Millisecond,
 	}
 }
 
@@ -89,7 +89,7 @@ func newDeps(log *memlog, c *redisview.Client, l pipeline.Limits, set view.Set) 
 		Log: log, Models: c, Generations: c, DeadLetters: log.bury, Decode: decode,
 		NewSubject: view.NewSubject,
 		Watermark:  log.watermark, Served: func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
-		Views: set, Limits: l, Version: "test", Run: fmt.Sprint("run", rand.Uint32()), Logger: logger,
+		Cache: pipeline.NewCacheBudget(100_000), Views: set, Limits: l, Version: "test", Run: fmt.Sprint("run", rand.Uint32()), Logger: logger,
 	}
 }
 
