@@ -91,7 +91,7 @@ func questions() []question {
 // whereQuestion and hashQuestion are commands of their own names.
 func whereQuestion() question {
 	return question{
-		use: "where ID", short: "the partition and the keys of a subscriber", subject: true,
+		use: "where ID", short: "the partition and the keys of a subscriber, or of a device", subject: true,
 		ask: func(ctx context.Context, c *console.Console, q console.Query) (console.Answer, error) {
 			return c.Where(ctx, q)
 		},

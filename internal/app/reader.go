@@ -21,7 +21,7 @@ func OpenConsole(ctx context.Context, cfg *config.Config) (c *console.Console, c
 	r, d, region := h.reports, h.devices, cfg.Ingest.DefaultRegion
 	return console.New(console.Ports{
 		Partition: r.PartitionOf, Card: r.Card, Contacts: r.Contacts, Timeline: r.Timeline, Top: r.Top, Reach: r.Reach, Totals: r.Totals,
-		Devices: console.DevicePorts{Partition: d.PartitionOf, Device: d.Device, Links: d.Links, Linked: d.Linked, List: d.Devices, Wait: d.Wait},
+		Devices: console.DevicePorts{Partition: d.PartitionOf, Device: d.Device, Links: d.Links, Linked: d.Linked, List: d.Devices, Where: d.WhereDevice, Wait: d.Wait},
 		Where:   r.Where, Hash: h.hash, Wait: r.Wait, HashWait: h.wait,
 		Normalise: func(id string) string { return intake.ParseNumber(id, region).ID },
 	}), closeIt, nil

@@ -63,6 +63,8 @@ type DevicePorts struct {
 	Linked func(context.Context, event.Subject) ([]view.Linked, []view.Cut, error)
 	// List is the first k devices after one, by id, whose ids begin with a prefix and which are in one of some states.
 	List func(ctx context.Context, states []fold.DeviceState, prefix, after string, k int) ([]view.Listed, []view.Cut, error)
+	// Where is where a device is kept.
+	Where func(context.Context, event.Subject) (view.Place, error)
 	// Wait is Ports.Wait for tokens of facts about devices.
 	Wait func(ctx context.Context, t event.Token, only ...event.Partition) ([]view.Lag, error)
 }

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -29,8 +30,13 @@ func lifecycle(t testing.TB) (*console.Console, func(list ...event.Event)) {
 	}
 	r := client.Reader(fixture.DeviceTopic, partitions)
 	c := console.New(console.Ports{
-		Devices: console.DevicePorts{Partition: r.PartitionOf, Device: r.Device, Links: r.Links, Linked: r.Linked, List: r.Devices, Wait: r.Wait},
-		Hash:    r.VerifyHash, Wait: r.Wait, Now: func() time.Time { return now },
+		Devices:   console.DevicePorts{Partition: r.PartitionOf, Device: r.Device, Links: r.Links, Linked: r.Linked, List: r.Devices, Where: r.WhereDevice, Wait: r.Wait},
+		Partition: r.PartitionOf, Where: func(_ context.Context, id event.Subject) (view.Place, error) { // no subscriber has this name
+			p, err := r.WhereDevice(context.Background(), "nobody")
+			p.Keys = nil
+			return p, err
+		},
+		Hash: r.VerifyHash, Wait: r.Wait, Now: func() time.Time { return now },
 	})
 	return c, func(list ...event.Event) {
 		for _, e := range list {
@@ -69,8 +75,15 @@ func TestDeviceGolden(t *testing.T) {
 	ctx := t.Context()
 	of := func(id string) console.Query { return console.Query{Subject: event.Subject(id)} }
 	for name, ask := range map[string]func() (console.Answer, error){
-		"device":          func() (console.Answer, error) { return c.Device(ctx, of("lamp-3")) },
-		"device_links":    func() (console.Answer, error) { return c.Device(ctx, of("switch")) },
+		"device":       func() (console.Answer, error) { return c.Device(ctx, of("lamp-3")) },
+		"device_links": func() (console.Answer, error) { return c.Device(ctx, of("switch")) },
+		"where_device": func() (console.Answer, error) {
+			a, err := c.Where(ctx, of("lamp-3"))
+			if err == nil {
+				a.Node = "redis:6379"
+			}
+			return a, err
+		},
 		"device_nobody":   func() (console.Answer, error) { return c.Device(ctx, of("nobody")) },
 		"devices":         func() (console.Answer, error) { return c.Devices(ctx, console.Query{Limit: 5}) },
 		"devices_unknown": func() (console.Answer, error) { return c.Devices(ctx, console.Query{State: "unknown"}) },

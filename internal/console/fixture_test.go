@@ -39,7 +39,7 @@ func open(t testing.TB, addr string, partitions int32) (*console.Console, *redis
 func ports(r *redisview.Reader) console.Ports {
 	return console.Ports{
 		Partition: r.PartitionOf, Card: r.Card, Contacts: r.Contacts, Timeline: r.Timeline, Top: r.Top, Reach: r.Reach, Totals: r.Totals,
-		Where: r.Where, Hash: r.VerifyHash, Wait: r.Wait, Now: func() time.Time { return now },
+		Devices: console.DevicePorts{Where: r.WhereDevice}, Where: r.Where, Hash: r.VerifyHash, Wait: r.Wait, Now: func() time.Time { return now },
 	}
 }
 

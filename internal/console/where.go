@@ -2,15 +2,20 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"switchboard/internal/event"
+	"switchboard/internal/view"
 )
 
-// WhereAnswer is where a subscriber is kept.
+// WhereAnswer is where a subscriber or a device is kept.
 type WhereAnswer struct {
 	Meta
 	About
+	Kind      string   `json:"kind"` // subscribers or devices
 	Partition string   `json:"partition"`
 	Node      string   `json:"node"` // host:port
 	Pos       string   `json:"pos"`  // key of the position
@@ -18,8 +23,9 @@ type WhereAnswer struct {
 	Timeline  []string `json:"timeline"` // keys of its weeks, ascending
 }
 
-// Where answers with the partition, the serving generation and the keys of a subscriber.
+// Where answers with the partition, the serving generation and the keys of a subscriber or, when there is none of that name, of a device.
 func (c *Console) Where(ctx context.Context, q Query) (*WhereAnswer, error) {
+	asked := q.Subject
 	if err := c.subject(&q); err != nil {
 		return nil, err
 	}
@@ -30,8 +36,17 @@ func (c *Console) Where(ctx context.Context, q Query) (*WhereAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
+	kind := event.Subscribers
+	if !place.Found {
+		switch device, err := c.ports.Devices.Where(ctx, asked); {
+		case err != nil && !errors.Is(err, view.ErrUnavailable): // without devices nothing serves them
+			return nil, err
+		case err == nil && device.Found:
+			place, q.Subject, kind = device, asked, event.Devices
+		}
+	}
 	return &WhereAnswer{
-		Meta: c.meta(&q, place.Cut), About: subscriberOf(&q, &place.Reading), Partition: place.Partition.String(), Node: place.Node,
+		Meta: c.meta(&q, place.Cut), About: subscriberOf(&q, &place.Reading), Kind: kind.String(), Partition: place.Partition.String(), Node: place.Node,
 		Pos: place.Pos, Keys: place.Keys, Timeline: append([]string{}, place.Weeks...),
 	}, nil
 }

@@ -154,21 +154,47 @@ func (r *Reader) Where(ctx context.Context, id event.Subject) (view.Place, error
 	if err != nil {
 		return view.Place{}, err
 	}
+	place, prefix, err := r.place(ctx, reading)
+	if err != nil {
+		return place, err
+	}
+	place.Keys = append(place.Keys, prefix+view.CardKey(id))
+	if reading.Views.Has(view.Contacts) {
+		place.Keys = append(place.Keys, prefix+view.ContactsKey(id))
+	}
+	for _, w := range reading.Weeks {
+		place.Weeks = append(place.Weeks, prefix+view.TimelineKey(id, w.Week))
+	}
+	return place, nil
+}
+
+// WhereDevice is where a device is kept.
+func (r *Reader) WhereDevice(ctx context.Context, id event.Subject) (view.Place, error) {
+	d, err := r.Device(ctx, id)
+	if err != nil {
+		return view.Place{}, err
+	}
+	place, prefix, err := r.place(ctx, view.Reading{Cut: d.Cut, Found: d.Found, At: d.At, AtEnd: d.AtEnd})
+	if err != nil {
+		return place, err
+	}
+	place.Keys = append(place.Keys, prefix+view.DeviceKey(id))
+	if d.Views.Has(view.Links) {
+		place.Keys = append(place.Keys, prefix+view.LinksKey(id))
+	}
+	return place, nil
+}
+
+// place is the server and the position of what was read, and what its keys begin with.
+func (r *Reader) place(ctx context.Context, reading view.Reading) (place view.Place, prefix string, err error) {
 	lane := pipeline.LaneID{Partition: reading.Partition, Generation: pipeline.Generation(reading.Generation)}
-	place := view.Place{Reading: reading, Node: r.client.options.Addrs[0], Pos: PosKey(lane)}
+	place = view.Place{Reading: reading, Node: r.client.options.Addrs[0], Pos: PosKey(lane)}
 	if cluster, ok := r.client.shared.(*redis.ClusterClient); ok {
 		node, err := cluster.MasterForKey(ctx, PosKey(lane))
 		if err != nil {
-			return place, r.failed(lane.Partition, err)
+			return place, "", r.failed(lane.Partition, err)
 		}
 		place.Node = node.Options().Addr
 	}
-	place.Keys = append(place.Keys, Prefix(lane)+view.CardKey(id))
-	if reading.Views.Has(view.Contacts) {
-		place.Keys = append(place.Keys, Prefix(lane)+view.ContactsKey(id))
-	}
-	for _, w := range reading.Weeks {
-		place.Weeks = append(place.Weeks, Prefix(lane)+view.TimelineKey(id, w.Week))
-	}
-	return place, nil
+	return place, Prefix(lane), nil
 }
