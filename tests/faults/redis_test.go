@@ -77,7 +77,7 @@ func TestFailover(t *testing.T) {
 			rdb := redis.NewClient(&redis.Options{Addr: replica.Addr, Protocol: 2})
 			defer rdb.Close()
 			host, port, _ := net.SplitHostPort(b.Redis[0])
-			if err := rdb.SlaveOf(t.Context(), host, port).Err(); err != nil {
+			if err := rdb.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 				t.Fatal(err)
 			}
 			s := newSite(t, b, options{})
@@ -92,7 +92,7 @@ func TestFailover(t *testing.T) {
 				next, err := rdb.HGet(t.Context(), redisview.PosKey(before), "next").Int64()
 				return err == nil && next == s.next(0)
 			})
-			if err := rdb.SlaveOf(t.Context(), "NO", "ONE").Err(); err != nil { // from here on it sees nothing
+			if err := rdb.ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil { // from here on it sees nothing
 				t.Fatal(err)
 			}
 			lagging := s.next(0)
