@@ -103,7 +103,7 @@ func TestJoinAndLeave(t *testing.T) {
 		{Name: "http", Door: site.HTTP(f.urls), Batch: 40, Pause: 20 * time.Millisecond},
 		{Name: "http", Door: site.HTTP(f.urls), Batch: 40, Pause: 20 * time.Millisecond},
 		{Name: "inbox", Door: s.Inbox(), Batch: 60, Pause: 20 * time.Millisecond},
-		{Name: "import", Door: s.Import(), Batch: 300, Pause: 100 * time.Millisecond},
+		{Name: "import", Door: s.Import(), Batch: 200, Pause: 500 * time.Millisecond},
 	} {
 		p.Items, p.Ledger, p.Every, p.Share, p.Says = items, ledger, 4, uint64(i), t.Logf
 		producers.Go(func() {
@@ -123,12 +123,12 @@ func TestJoinAndLeave(t *testing.T) {
 			return ""
 		})
 	}
-	more(1000)
+	more(500)
 	for _, role := range []string{"processor", "ingest", "snapshotter"} {
 		f.join(role)
-		more(300)
+		more(150)
 		f.leave(role)
-		more(300)
+		more(150)
 	}
 	f.join("processor") // two at once
 	f.leave("processor")
