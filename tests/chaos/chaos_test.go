@@ -106,8 +106,10 @@ func newRun(t *testing.T, seed uint64, length time.Duration, kafka *backend.Kafk
 		brokers = append(brokers, r.brokers[i].addr())
 	}
 	r.primary, r.replica = backend.RealRedis(t), backend.RealRedis(t)
-	for range 4 {
-		r.redis = append(r.redis, newWire(t, "127.0.0.1:0", r.primary.Addr))
+	// No port that the kernel gives to somebody else while a wire is cut.
+	first := backend.FreePorts(t, 4)
+	for i := range 4 {
+		r.redis = append(r.redis, newWire(t, fmt.Sprintf("127.0.0.1:%d", first+i), r.primary.Addr))
 	}
 	r.Site = site.New(t, site.Options{Brokers: brokers, Direct: r.kafka.Brokers, Redis: []string{r.redis[3].addr()}, Replicas: 3, Logs: logs, Env: []string{
 		"SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=" + session, "SWITCHBOARD_SNAPSHOT_SESSION_TIMEOUT=" + session, "SWITCHBOARD_INGEST_INBOX_SESSION_TIMEOUT=" + session,

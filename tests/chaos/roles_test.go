@@ -38,7 +38,7 @@ func (s *slot) supervise() {
 		over, wanted, ready := s.over, s.wanted, s.ready
 		s.wanted = false
 		s.mu.Unlock()
-		if over {
+		if over || s.r.Failed() {
 			return
 		}
 		if !wanted {
