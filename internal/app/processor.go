@@ -33,6 +33,7 @@ type Processor struct {
 	RedisDial Dialer
 
 	consumer atomic.Pointer[kafkalog.Consumer] // nil until the start-up checks have passed
+	watch    atomic.Pointer[watch]
 
 	mu    sync.Mutex
 	lanes map[event.Partition]*pipeline.Stats
@@ -47,6 +48,15 @@ func (p *Processor) Lanes() map[event.Partition]pipeline.Snapshot {
 		out[partition] = stats.Snapshot()
 	}
 	return out
+}
+
+// HeldUp is how many offsets of a partition an open transaction keeps from being read, while the end of what can be read stands still; as
+// asked for every three seconds.
+func (p *Processor) HeldUp(of event.Partition) int64 {
+	if w := p.watch.Load(); w != nil {
+		return w.heldUp(of)
+	}
+	return 0
 }
 
 // Ready is nil when the processor is a member of the group and folds every partition that it has; else it says which not, and why. A
@@ -112,7 +122,8 @@ func (p *Processor) Run(ctx context.Context) error {
 	}
 	w := &watch{serving: models.ServingAll, ends: func(ctx context.Context) (map[event.Partition]int64, error) {
 		return log.HighWatermarks(ctx, kinds.topics()...)
-	}}
+	}, unstable: log.Unstable}
+	p.watch.Store(w)
 	shared, err := p.deps(top, kinds, log, models, appender)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -42,8 +44,11 @@ const (
 	latest   = -1
 )
 
-// readCommitted is the isolation level of consumers on the wire.
-const readCommitted = 1
+// The isolation levels on the wire. Consumers have the second.
+const (
+	readUncommitted = 0
+	readCommitted   = 1
+)
 
 // attempts is how often a partition is asked for whose leader has just moved.
 const attempts = 5
@@ -202,11 +207,24 @@ func (l *Log) HighWatermarks(ctx context.Context, topics ...string) (map[event.P
 			partitions = append(partitions, event.Partition{Topic: *topic.Topic, Number: part.Partition})
 		}
 	}
-	return l.ends(ctx, partitions)
+	return l.ends(ctx, listRequest(latest, partitions...), partitions)
 }
 
-func (l *Log) ends(ctx context.Context, partitions []event.Partition) (map[event.Partition]int64, error) {
-	resp, err := listRequest(latest, partitions...).RequestWith(ctx, l.client)
+// Unstable is how many offsets at the end of each partition no consumer can read yet, because a transaction before them is open: a producer's that goes
+// on, or one that hangs. stable are the ends as HighWatermarks has them.
+func (l *Log) Unstable(ctx context.Context, stable map[event.Partition]int64) (map[event.Partition]int64, error) {
+	partitions := slices.Collect(maps.Keys(stable))
+	req := listRequest(latest, partitions...)
+	req.IsolationLevel = readUncommitted
+	ends, err := l.ends(ctx, req, partitions)
+	for p, end := range ends {
+		ends[p] = max(0, end-stable[p])
+	}
+	return ends, err
+}
+
+func (l *Log) ends(ctx context.Context, req *kmsg.ListOffsetsRequest, partitions []event.Partition) (map[event.Partition]int64, error) {
+	resp, err := req.RequestWith(ctx, l.client)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the ends of partitions: %w", err)
 	}

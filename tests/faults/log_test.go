@@ -141,7 +141,7 @@ func TestTombstone(t *testing.T) {
 // TestHangingTransaction: a producer opens a transaction and is never heard of again. What comes behind it is not folded, the other partition
 // goes on; when the coordinator gives the transaction up, everything else is.
 //
-//fault:k11 the end of what is stable stands still: the partition waits at it, the other one goes on, the coordinator's abort heals it
+//fault:k11 the end of what is stable stands still: the partition waits at it, the other one goes on, the metric says so, the coordinator's abort heals it
 func TestHangingTransaction(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
@@ -149,7 +149,7 @@ func TestHangingTransaction(t *testing.T) {
 		stuck := s.facts[0].Envelope().Subject
 		p := event.PartitionOf(stuck, partitions)
 		hanging, err := kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-			kgo.TransactionalID(b.Prefix+"hangs"), kgo.TransactionTimeout(5*time.Second))
+			kgo.TransactionalID(b.Prefix+"hangs"), kgo.TransactionTimeout(10*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,11 +170,17 @@ func TestHangingTransaction(t *testing.T) {
 		if s.ends()[p] == stable && s.next(p) > stable {
 			t.Errorf("the position is %d, beyond what is stable, %d", s.next(p), stable)
 		}
+		held := event.Partition{Topic: s.topic, Number: p}
+		s.until("the metric says that records are held up", func() bool { return s.proc.HeldUp(held) > 0 })
+		if n := s.proc.HeldUp(event.Partition{Topic: s.topic, Number: 1 - p}); n != 0 {
+			t.Errorf("%d records of the other partition are held up", n)
+		}
 		ended := func() bool {
 			committed, all := s.ends(), s.highEnds()
 			return committed == all
 		}
 		s.until("the transaction is given up", ended)
+		s.until("the metric says that nothing is held up", func() bool { return s.proc.HeldUp(held) == 0 })
 		s.caughtUp()
 		s.exact()
 		s.noLetters()
