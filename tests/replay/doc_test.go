@@ -9,7 +9,7 @@
 //	    another number of partitions             TestMorePartitions            both
 //	 2  a build goes on after its process ended  TestCrashInTheMiddle          real; with --describe
 //	    a reset during a build                   TestResetDuringBuild          both
-//	    asked for by the command line            TestReplayRun, TestRollback   both; embedded
+//	    asked for by the command line            TestReplayRun, TestRollback   both
 //	 3  Redis is empty                           TestRestore                   both
 //	 4  the log is shorter, or written over      TestTruncated                 real, a broker of its own
 //	 5  deleted unread: stops; what is left      TestDeletedHead               both
@@ -24,5 +24,5 @@
 //	10  forward: nothing is skipped              TestResetForward              both
 //	11  another program in the group: refused    TestRefusals                  both
 //
-// What is left behind is deleted in its time: TestOldGenerationsGo (embedded).
+// What is left behind is deleted in its time: TestOldGenerationsGo (both).
 package replay

@@ -325,37 +325,39 @@ func TestReplayRun(t *testing.T) {
 
 // TestRollback: the generation that served before is folded to the head and serves again.
 func TestRollback(t *testing.T) {
-	b := backend.Embedded(t)
-	s := folded(t, b, 300)
-	before := s.serving(0)
-	s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
-	s.start()
-	s.until("the flip", func() bool { return s.serving(0) != before })
-	s.append(200)
-	s.caughtUp()
-	s.rollback(0)
-	s.until("the old one serves again", func() bool { return s.serving(0) == before })
-	s.append(50)
-	s.caughtUp()
-	s.exact(s.facts)
-	s.halt()
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := folded(t, b, 300)
+		before := s.serving(0)
+		s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
+		s.start()
+		s.until("the flip", func() bool { return s.serving(0) != before })
+		s.append(200)
+		s.caughtUp()
+		s.rollback(0)
+		s.until("the old one serves again", func() bool { return s.serving(0) == before })
+		s.append(50)
+		s.caughtUp()
+		s.exact(s.facts)
+		s.halt()
+	})
 }
 
 // TestOldGenerationsGo: a generation that serves no more is deleted when its time is over.
 func TestOldGenerationsGo(t *testing.T) {
-	b := backend.Embedded(t)
-	s := folded(t, b, 100)
-	before := s.serving(0)
-	s.config.Processor.KeepGenerations = 200 * time.Millisecond
-	s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
-	s.start()
-	s.until("the flip", func() bool { return s.serving(0) != before })
-	prefix := redisview.Prefix(pipeline.LaneID{Partition: s.partition(0), Generation: before})
-	s.until("the old generation is gone", func() bool {
-		keys, err := s.redis.Keys(t.Context(), prefix+"*").Result()
-		return err == nil && len(keys) == 0
+	backend.Each(t, func(t *testing.T, b backend.Backend) {
+		s := folded(t, b, 100)
+		before := s.serving(0)
+		s.config.Processor.KeepGenerations = 200 * time.Millisecond
+		s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
+		s.start()
+		s.until("the flip", func() bool { return s.serving(0) != before })
+		prefix := redisview.Prefix(pipeline.LaneID{Partition: s.partition(0), Generation: before})
+		s.until("the old generation is gone", func() bool {
+			keys, err := s.redis.Keys(t.Context(), prefix+"*").Result()
+			return err == nil && len(keys) == 0
+		})
+		s.caughtUp()
+		s.exact(s.facts)
+		s.halt()
 	})
-	s.caughtUp()
-	s.exact(s.facts)
-	s.halt()
 }
