@@ -114,9 +114,8 @@ func (r *run) oraclesHold() {
 		}
 		var file map[string]json.RawMessage
 		var flat map[string]json.RawMessage
-		if err := json.Unmarshal(text, &file); err == nil {
-			err = json.Unmarshal(file[o.within], &flat)
-		}
+		r.must(json.Unmarshal(text, &file))
+		r.must(json.Unmarshal(file[o.within], &flat))
 		want := map[string]*float64{}
 		for key, raw := range flat {
 			if !indicator.Comparable(key) {

@@ -22,7 +22,9 @@ func (l *Ledger) Sends(ids ...event.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		l.sent[id] = l.sent[id]
+		if _, known := l.sent[id]; !known {
+			l.sent[id] = false
+		}
 	}
 }
 
