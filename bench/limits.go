@@ -86,7 +86,7 @@ func (c *corpus) foldAlone(ctx context.Context, t *site) (time.Duration, error) 
 			}
 			return e, nil
 		},
-		NewSubject: func(id event.Subject, set view.Set) view.Subject { return view.NewSubscriber(id, set) },
+		NewSubject: view.NewSubject,
 		Watermark:  func(p event.Partition) (int64, int64) { return int64(len(c.parts[p.Number])), 1 },
 		Served:     func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
 		Views:      set, Run: "bench", Logger: slog.New(slog.DiscardHandler),

@@ -113,8 +113,8 @@ func NewConsumer(o ConsumerOptions) (*Consumer, error) {
 	return c, nil
 }
 
-// heartbeat bounds what a takeover takes beyond the session timeout: members hear of a partition that has lost its reader with their next heartbeat. With
-// the usual 3 s a survivor showed the first event of a partition up to 1.9 s after the timeout.
+// heartbeat is a part of what a takeover takes beyond the session timeout: members hear of a partition that has lost its reader with their next heartbeat. The
+// usual 3 s would alone be more than the second that it may take.
 const heartbeat = 500 * time.Millisecond
 
 func (c *Consumer) clientOpts() ([]kgo.Opt, error) {

@@ -12,21 +12,20 @@ import (
 // CacheBudget is the memory, in bytes, about, that the caches of all lanes of a process have together. While it suffices nobody is
 // bounded; when it is used up, caches that hold more than an equal share forget. So a busy lane, or one with a busy subject, uses what idle ones do not need.
 type CacheBudget struct {
-	bytes, used, caches atomic.Int64
+	bytes        int64
+	used, caches atomic.Int64
 }
 
 // NewCacheBudget is a budget of so many bytes.
 func NewCacheBudget(bytes int) *CacheBudget {
-	b := &CacheBudget{}
-	b.bytes.Store(int64(bytes))
-	return b
+	return &CacheBudget{bytes: int64(bytes)}
 }
 
-func (b *CacheBudget) share() int { return int(b.bytes.Load() / max(b.caches.Load(), 1)) }
+func (b *CacheBudget) share() int { return int(b.bytes / max(b.caches.Load(), 1)) }
 
 // exceeded tells a cache of a weight whether it must forget something.
 func (b *CacheBudget) exceeded(weight int) bool {
-	return b.used.Load() > b.bytes.Load() && weight > b.share()
+	return b.used.Load() > b.bytes && weight > b.share()
 }
 
 // cache holds the subjects that a lane knows, bounded by the budget; the least recently used goes
@@ -106,7 +105,7 @@ func (c *cache) put(id event.Subject, s view.Subject) {
 	kept := e.Value.(*cached)
 	c.weigh(s.Weight() - kept.weight)
 	kept.weight = s.Weight()
-	if kept.weight > int(c.budget.bytes.Load()/8) {
+	if kept.weight > int(c.budget.bytes/8) {
 		c.drop(e)
 	}
 }

@@ -112,7 +112,7 @@ func (k *KafkaServers) Resume(t testing.TB, broker int) { k.signal(t, broker, sy
 func (k *KafkaServers) Start(t testing.TB) {
 	t.Helper()
 	_, port, _ := strings.Cut(k.Brokers[0], ":")
-	// Once in some thirty starts on a machine under load a broker is gone before it has said anything, and the script stops the others, too.
+	// It was seen on a machine under load that a broker is gone before it has said anything, and the script stops the others, too.
 	for attempt := 1; ; attempt++ {
 		up := exec.Command(filepath.Join(repository(), "deploy/local/up"), "kafka")
 		up.Env = append(k.environment(len(k.Brokers)), "KAFKA_PORT="+port) // also when none of them is left to tell
