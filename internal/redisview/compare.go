@@ -20,28 +20,14 @@ const longCompared = 5000
 // Compare compares two generations of a partition, subject by subject, while both lanes go on. Both are in one slot, so that one
 // MULTI reads both positions and both copies: where the @ of each is below the next of the other the copies must be equal; else
 // the subject is looked at again, three times.
-func (c *Client) Compare(ctx context.Context, p event.Partition, a, b pipeline.Generation) (pipeline.Comparison, error) {
-	node, err := c.nodeOf(ctx, PosKey(pipeline.LaneID{Partition: p, Generation: a}))
+func (c *Client) Compare(ctx context.Context, p event.Partition, a, b pipeline.Generation) (found pipeline.Comparison, err error) {
+	k := &comparing{ctx: ctx, a: pipeline.LaneID{Partition: p, Generation: a}, b: pipeline.LaneID{Partition: p, Generation: b}}
+	err = c.atNode(ctx, PosKey(k.a), func(node redis.Cmdable) error {
+		k.node = node
+		return k.all()
+	})
 	if err != nil {
 		return pipeline.Comparison{}, err
-	}
-	k := &comparing{ctx: ctx, node: node, a: pipeline.LaneID{Partition: p, Generation: a}, b: pipeline.LaneID{Partition: p, Generation: b}}
-	heads := map[string]bool{}
-	for _, id := range []pipeline.LaneID{k.a, k.b} {
-		for _, head := range []string{view.Card, view.DeviceOf} { // a generation has one of the two
-			keys := node.Scan(ctx, 0, Prefix(id)+head+":*", 1000).Iterator()
-			for keys.Next(ctx) {
-				heads[strings.TrimPrefix(keys.Val(), Prefix(id))] = true
-			}
-			if err := keys.Err(); err != nil {
-				return pipeline.Comparison{}, err
-			}
-		}
-	}
-	for _, head := range slices.Sorted(maps.Keys(heads)) {
-		if err := k.subject(head); err != nil {
-			return pipeline.Comparison{}, err
-		}
 	}
 	return k.found, nil
 }
@@ -51,6 +37,28 @@ type comparing struct {
 	node  redis.Cmdable
 	a, b  pipeline.LaneID
 	found pipeline.Comparison
+}
+
+// all compares all subjects that one of the two has.
+func (k *comparing) all() error {
+	heads := map[string]bool{}
+	for _, id := range []pipeline.LaneID{k.a, k.b} {
+		for _, head := range []string{view.Card, view.DeviceOf} { // a generation has one of the two
+			keys := k.node.Scan(k.ctx, 0, Prefix(id)+head+":*", 1000).Iterator()
+			for keys.Next(k.ctx) {
+				heads[strings.TrimPrefix(keys.Val(), Prefix(id))] = true
+			}
+			if err := keys.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, head := range slices.Sorted(maps.Keys(heads)) {
+		if err := k.subject(head); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // subject compares one subject, and again while it moves.

@@ -112,32 +112,54 @@ func (c *Client) Delete(ctx context.Context, p event.Partition, g pipeline.Gener
 	if err := c.shared.Unlink(ctx, PosKey(id)).Err(); err != nil {
 		return err
 	}
-	node, err := c.nodeOf(ctx, PosKey(id))
+	err := c.atNode(ctx, PosKey(id), func(node redis.Cmdable) error {
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, Prefix(id)+"*", 1000).Result()
+			if err != nil {
+				return err
+			}
+			if len(keys) > 0 {
+				if err := node.Unlink(ctx, keys...).Err(); err != nil {
+					return err
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	})
 	if err != nil {
 		return err
 	}
-	for cursor := uint64(0); ; {
-		keys, next, err := node.Scan(ctx, cursor, Prefix(id)+"*", 1000).Result()
-		if err != nil {
-			return err
-		}
-		if len(keys) > 0 {
-			if err := node.Unlink(ctx, keys...).Err(); err != nil {
-				return err
-			}
-		}
-		if cursor = next; cursor == 0 {
-			return c.shared.HDel(ctx, GenerationsKey(p), string(g)).Err()
-		}
-	}
+	return c.shared.HDel(ctx, GenerationsKey(p), string(g)).Err()
 }
 
-// nodeOf is the server that holds a key.
-func (c *Client) nodeOf(ctx context.Context, key string) (redis.Cmdable, error) {
-	if cluster, ok := c.shared.(*redis.ClusterClient); ok {
-		return cluster.MasterForKey(ctx, key)
+// atNode runs what scans the keys of a slot on the server that has it. A SCAN is never sent to another server: where go-redis
+// believes a slot that has moved to be at its old node, it would find nothing. So the node is asked for the key before and after.
+func (c *Client) atNode(ctx context.Context, key string, do func(redis.Cmdable) error) error {
+	cluster, ok := c.shared.(*redis.ClusterClient)
+	if !ok {
+		return do(c.shared)
 	}
-	return c.shared, nil
+	node, err := cluster.MasterForKey(ctx, key)
+	if err != nil {
+		return err
+	}
+	here := func() error {
+		err := node.Exists(ctx, key).Err()
+		if err != nil { // MOVED, or ASK
+			c.findNodes(ctx)
+			return fmt.Errorf("%s is not at %s, or not alone: %w", key, node.Options().Addr, err)
+		}
+		return nil
+	}
+	if err := here(); err != nil {
+		return err
+	}
+	if err := do(node); err != nil {
+		return err
+	}
+	return here()
 }
 
 // AdoptedKey is the hash of topic/partition to the topic id that an operator has accepted in place of the one that was folded.

@@ -21,7 +21,9 @@ func TestNumbersNowhere(t *testing.T) {
 		s := builtSite(t, b)
 		// Of nobody (Ofcom's range for drama); as they are written, and as they are stored.
 		planted := []string{"+447700900123", "07700 900456", "+44 7700 900789", "447700900321"}
-		traces := []string{"7700900123", "900456", "900 456", "7700900789", "7700 900789", "7700900321"}
+		// Long enough that no address, time or counter holds one by chance.
+		traces := []string{"7700900123", "7700900456", "7700 900456", "7700900789", "7700 900789", "7700900321"}
+		parts := append([]string{"447700900", "07700900", "7700 900"}, traces...)
 		env := s.with("SWITCHBOARD_OBSERVABILITY_LOG_LEVEL=debug", "SWITCHBOARD_INGEST_DEFAULT_REGION=GB", "SWITCHBOARD_IMPORT_DEFAULT_REGION=GB")
 		in, p := start(t, env, "ingest").ready(), start(t, env, "processor").ready()
 		var lines, items []string
@@ -100,7 +102,7 @@ func TestNumbersNowhere(t *testing.T) {
 			return ""
 		})
 		for _, r := range s.read(s.letters) {
-			hasNumber(t, append(traces, "77009"), "a dead letter", string(r.Key)+string(r.Value)+fmt.Sprint(r.Headers))
+			hasNumber(t, parts, "a dead letter", string(r.Key)+string(r.Value)+fmt.Sprint(r.Headers))
 		}
 		for _, role := range []*process{in, p} {
 			for _, path := range []string{"/metrics", "/readyz", "/readyz?format=json", "/debug/pprof/goroutine?debug=2"} {
@@ -111,7 +113,7 @@ func TestNumbersNowhere(t *testing.T) {
 			if code := role.exit(patience); code != 0 {
 				t.Errorf("%s ended with %d", role.name, code)
 			}
-			hasNumber(t, append(traces, "7700900"), "the log of "+role.name, role.log.String())
+			hasNumber(t, parts, "the log of "+role.name, role.log.String())
 		}
 	})
 }

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -283,19 +284,24 @@ func (s *site) exact() {
 	}
 }
 
-// node is where a partition's keys are.
+// node is where a partition's keys are: the one that answers for its position itself. What a cluster client believes may be old.
 func (s *site) node(n int32) *redis.Client {
 	s.Helper()
-	cluster, ok := s.redis.(*redis.ClusterClient)
-	if !ok {
-		return s.redis.(*redis.Client)
+	if client, ok := s.redis.(*redis.Client); ok {
+		return client
 	}
-	cluster.ReloadState(s.Context())
-	master, err := cluster.MasterForKey(s.Context(), redisview.PosKey(s.serving(n)))
-	if err != nil {
-		s.Fatal(err)
+	var refused []error
+	for _, addr := range s.b.Redis {
+		node := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2})
+		s.Cleanup(func() { node.Close() })
+		err := node.Exists(s.Context(), redisview.PosKey(s.serving(n))).Err()
+		if err == nil {
+			return node
+		}
+		refused = append(refused, err)
 	}
-	return master
+	s.Fatal("no node answers for the partition: ", errors.Join(refused...))
+	return nil
 }
 
 // folded is a site with facts that its processor, which goes on, has folded.
