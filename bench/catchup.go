@@ -173,7 +173,7 @@ func (b *bench) catchupRows(subscribers int, rounds []catchupRound) {
 	ours := m(func(r *catchupRound) float64 { return r.Ours })
 	suffix := ", " + number(float64(subscribers)) + " subscribers"
 	limits := []row{
-		figure("limit: drain with franz-go"+suffix, m(func(r *catchupRound) float64 { return r.Drain }), "events/s", "Kafka, zstd"),
+		figure("limit: drain with franz-go"+suffix, m(func(r *catchupRound) float64 { return r.Drain }), "events/s", "Kafka, lz4"),
 		figure("limit: decode"+suffix, m(func(r *catchupRound) float64 { return r.Decode }), "events/s", "all cores"),
 		figure("limit: fold (decode, check, fold, project)"+suffix, m(func(r *catchupRound) float64 { return r.Fold }), "events/s", "all cores"),
 		figure("limit: bare replay of the Redis commands"+suffix, m(func(r *catchupRound) float64 { return r.Replay }), "events/s", "one core, of Redis"),
@@ -189,6 +189,6 @@ func (b *bench) catchupRows(subscribers int, rounds []catchupRound) {
 		figure("cores / CPU time of all three"+suffix, float64(runtime.NumCPU())*1e6/(processor+redis+kafka), "events/s", "if no core were ever idle, nor anybody else's"),
 		against("catch-up"+suffix, ours, "events/s", slowest.Value, 0.8, cores),
 		below("start to first write"+suffix, m(func(r *catchupRound) float64 { return r.FirstWriteMs }), "ms", 1000, "joining the group, then gathering the first batch"),
-		figure("peak memory of the processor"+suffix, m(func(r *catchupRound) float64 { return float64(r.PeakBytes) / (1 << 20) }), "MiB", "batch, cache_bytes, queue_bytes"),
+		figure("peak memory of the processor"+suffix, m(func(r *catchupRound) float64 { return float64(r.PeakBytes) / (1 << 20) }), "MiB", "memory_limit"),
 	)
 }

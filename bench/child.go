@@ -229,6 +229,7 @@ func (s *spec) run(ctx context.Context) error {
 }
 
 func (s *spec) processor(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	app.BoundMemory(cfg.Processor.MemoryLimit)
 	p := &app.Processor{Config: cfg, Logger: log, Version: "bench"}
 	if s.Record != "" {
 		p.RedisDial = recorder{folder: s.Record}.dial

@@ -166,7 +166,7 @@ func (c *corpus) cut(percent int) (head, tail *corpus) {
 // newProducer appends as the roles do.
 func newProducer(brokers []string, linger time.Duration) (*kgo.Client, error) {
 	return kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(linger),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression()), kgo.MaxBufferedRecords(100_000))
+		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.MaxBufferedRecords(100_000))
 }
 
 // produce appends a corpus to the log of a site.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime"
+	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,7 +25,9 @@ type liveDetails struct {
 	CommandsPerEvent                 float64
 	EventsPerTrip                    float64
 	LatencyEventsPerSecond           float64
+	LatencyCPU                       map[string]float64 // cores in use meanwhile
 	LatencyMs                        map[string]float64
+	AckedMs                          map[string]float64 // of it, until Kafka had acknowledged the event
 	Views                            []viewCost
 }
 
@@ -36,12 +38,31 @@ func measureLive(ctx context.Context, b *bench) error {
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
-	if err := l.maximum(ctx); err != nil {
+	quiet := l.quiet(ctx)
+	defer quiet()
+	// Once to see what is sent to Redis, and once to measure, since recording costs a write to a file for each trip.
+	l.say("live: recording what is sent")
+	if err := l.start(ctx, filepath.Join(l.folder, "live")); err != nil {
+		return err
+	}
+	var err error
+	if l.from, l.to, err = l.maximum(ctx, 0.7); err != nil {
+		return err
+	}
+	if _, err := l.processor.end(ctx); err != nil {
+		return err
+	}
+	if err := l.start(ctx, ""); err != nil {
+		return err
+	}
+	l.say("live: at maximum")
+	if _, _, err := l.maximum(ctx, 0.4); err != nil {
 		return err
 	}
 	if err := l.latency(ctx); err != nil {
 		return err
 	}
+	quiet()
 	if _, err := l.processor.end(ctx); err != nil {
 		return err
 	}
@@ -60,7 +81,7 @@ type live struct {
 	client    *kgo.Client
 	processor *child
 	positions *positions
-	from, to  time.Time // the measured time at maximum
+	from, to  time.Time // of what is replayed of the recording
 	details   liveDetails
 }
 
@@ -71,6 +92,20 @@ func (l *live) close() {
 	if l.folder != "" {
 		os.RemoveAll(l.folder)
 	}
+}
+
+// quiet keeps away what takes one of two cores for seconds, now or never: Redis rewriting its append-only file, and collecting garbage among
+// the millions of events to come, which only this process has. The function that it returns ends that.
+func (l *live) quiet(ctx context.Context) (end func()) {
+	const rewrite = "auto-aof-rewrite-percentage"
+	was := l.servers.redis.ConfigGet(ctx, rewrite).Val()[rewrite]
+	l.servers.redis.ConfigSet(ctx, rewrite, "0") // miniredis has no such file
+	runtime.GC()
+	percent := debug.SetGCPercent(-1)
+	return sync.OnceFunc(func() {
+		debug.SetGCPercent(percent)
+		l.servers.redis.ConfigSet(context.WithoutCancel(ctx), rewrite, was)
+	})
 }
 
 // prepare builds the state that is there when the processor starts, and the events to come.
@@ -98,18 +133,23 @@ func (l *live) prepare(ctx context.Context) (err error) {
 	if _, err := l.catchupOnce(ctx, l.site, c.ends(), spec{Record: filepath.Join(l.folder, "catch-up")}); err != nil {
 		return err
 	}
-	// As many as two cores could ever fold in the time that they have to last for: warm-up, maximum, latency at half of it.
-	coming := int(250_000 * (l.warmUp() + l.seconds).Seconds())
+	// As many as two cores could ever fold in the time that they have to last for: warm-up and maximum, twice, and at half of it for as long again.
+	coming := int(120_000 * (2*l.warmUp() + 3*l.seconds).Seconds())
 	future, err := newCorpus(newReporter(coming, l.subscribers, weeks), coming, l.site.partitions)
 	if err != nil {
 		return err
 	}
 	l.stream = newStream(future, c)
-	if l.client, err = newProducer(l.site.brokers, time.Millisecond); err != nil {
+	if l.client, err = newProducer(l.site.brokers, 5*time.Millisecond); err != nil {
 		return err
 	}
-	s := spec{Role: "processor", Ends: l.stream.ends(), Record: filepath.Join(l.folder, "live")}
-	if l.profile != "" {
+	return nil
+}
+
+// start starts the processor, and returns when it is at the head of the log.
+func (l *live) start(ctx context.Context, record string) (err error) {
+	s := spec{Role: "processor", Ends: l.stream.ends(), Record: record}
+	if l.profile != "" && record == "" {
 		s.Profile = filepath.Join(l.profile, "live")
 	}
 	if l.processor, err = l.site.start(ctx, s); err != nil {
@@ -126,43 +166,65 @@ func (l *live) prepare(ctx context.Context) (err error) {
 // on its way, and too few to count as catching up.
 const window = 2000
 
-// maximum produces as fast as the read models follow, and measures how fast that is once it is under way.
-func (l *live) maximum(ctx context.Context) error {
-	l.say("live: at maximum")
-	until := time.Now().Add(l.warmUp() + l.seconds)
-	var began, ended int64
-	var redis redisState
-	var kafka, self, role time.Duration
-	measured := func() (redisState, time.Duration, time.Duration, time.Duration) {
-		return l.servers.redisState(ctx), l.servers.kafka.cpu(), takeNews("").CPU, l.processor.process().cpu()
+// maximum produces as fast as the read models follow, and measures how fast that is once it is under way. It leaves a part of the events.
+func (l *live) maximum(ctx context.Context, leave float64) (from, to time.Time, err error) {
+	if err := l.follow(ctx, l.warmUp(), (leave+1)/2); err != nil {
+		return from, to, err
 	}
-	for time.Now().Before(until) && l.stream.left() > int64(l.stream.total/4) {
+	before, began := l.usage(ctx), l.positions.sum()
+	from = time.Now()
+	if err := l.follow(ctx, l.seconds, leave); err != nil {
+		return from, to, err
+	}
+	to = time.Now()
+	ended := l.positions.sum()
+	did, n := l.usage(ctx).since(before), float64(ended-began)
+	took := to.Sub(from).Seconds()
+	d := &l.details
+	d.EventsPerSecond, d.Seconds = n/took, took
+	cores := did.cores(took)
+	d.ProcessorCPU, d.RedisCPU, d.KafkaCPU, d.BenchCPU = cores["processor"], cores["Redis"], cores["Kafka"], cores["producer"]
+	d.RedisUsPerEvent, d.RedisExecUsPerEvent = float64(did.redis.main.Microseconds())/n, float64(did.redis.exec.Microseconds())/n
+	d.Commands = did.redis.commands
+	return from, to, l.await(ctx)
+}
+
+// follow keeps the producer a window ahead of the read models, for a time or until only a part of the events is left.
+func (l *live) follow(ctx context.Context, d time.Duration, leave float64) error {
+	began, from, least := time.Now(), l.positions.sum(), int64(leave*float64(l.stream.total))
+	for time.Since(began) < d && l.stream.left() > least || l.positions.sum() == from {
+		l.stream.topUp(ctx, l.client, l.site.topic(), l.positions.next)
+		time.Sleep(time.Millisecond)
 		if err := l.positions.read(ctx); err != nil {
 			return err
 		}
-		if l.from.IsZero() && time.Until(until) < l.seconds {
-			redis, kafka, self, role = measured()
-			l.from, began = time.Now(), l.positions.sum()
+		if l.stream.left() == 0 {
+			return fmt.Errorf("the events were used up")
 		}
-		l.stream.topUp(ctx, l.client, l.site.topic(), l.positions.next)
-		time.Sleep(time.Millisecond)
 	}
-	if l.from.IsZero() {
-		return fmt.Errorf("the events were used up before the measurement began")
+	return nil
+}
+
+// usage is the CPU time of all that takes part.
+type usage struct {
+	redis                  redisState
+	kafka, self, processor time.Duration
+}
+
+func (l *live) usage(ctx context.Context) usage {
+	return usage{l.servers.redisState(ctx), l.servers.kafka.cpu(), takeNews("").CPU, l.processor.process().cpu()}
+}
+
+func (u usage) since(v usage) usage {
+	return usage{u.redis.since(v.redis), u.kafka - v.kafka, u.self - v.self, u.processor - v.processor}
+}
+
+// cores is how many each kept busy in so many seconds.
+func (u usage) cores(seconds float64) map[string]float64 {
+	return map[string]float64{
+		"processor": u.processor.Seconds() / seconds, "Redis": u.redis.cpu.Seconds() / seconds,
+		"Kafka": u.kafka.Seconds() / seconds, "producer": u.self.Seconds() / seconds,
 	}
-	if err := l.positions.read(ctx); err != nil {
-		return err
-	}
-	l.to, ended = time.Now(), l.positions.sum()
-	redis2, kafka2, self2, role2 := measured()
-	did, took, n := redis2.since(redis), l.to.Sub(l.from).Seconds(), float64(ended-began)
-	d := &l.details
-	d.EventsPerSecond, d.Seconds = n/took, took
-	d.RedisCPU, d.KafkaCPU, d.BenchCPU = did.cpu.Seconds()/took, (kafka2-kafka).Seconds()/took, (self2-self).Seconds()/took
-	d.ProcessorCPU = (role2 - role).Seconds() / took
-	d.RedisUsPerEvent, d.RedisExecUsPerEvent = float64(did.main.Microseconds())/n, float64(did.exec.Microseconds())/n
-	d.Commands = did.commands
-	return l.await(ctx)
 }
 
 // await waits until everything produced is folded.
@@ -183,78 +245,6 @@ func (l *live) await(ctx context.Context) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// latency produces at half of the maximum, every millisecond what is due by the clock, and reads all positions all the time: an event is
-// visible at the first reading that finds `next` beyond its offset. Its time begins when it was due, so that a producer that is late makes
-// the figure worse and not better.
-func (l *live) latency(ctx context.Context) error {
-	rate := l.details.EventsPerSecond / 2
-	n := min(int64(rate*l.seconds.Seconds()), l.stream.left())
-	l.say("live: latency at %s events/s", number(rate))
-	due := make([][]time.Time, len(l.positions.next)) // per partition, from first on
-	first := slices.Clone(l.positions.next)
-	type reading struct {
-		at   time.Time
-		next []int64
-	}
-	var readings []reading
-	var done atomic.Bool
-	var wg sync.WaitGroup
-	var failed error
-	wg.Go(func() {
-		p := *l.positions
-		p.next = slices.Clone(l.positions.next)
-		for !done.Load() {
-			if failed = p.read(ctx); failed != nil {
-				return
-			}
-			readings = append(readings, reading{time.Now(), slices.Clone(p.next)})
-			time.Sleep(200 * time.Microsecond)
-		}
-	})
-	began := time.Now()
-	for sent := int64(0); sent < n && ctx.Err() == nil; {
-		for wanted := min(n, int64(rate*time.Since(began).Seconds())); sent < wanted; sent++ {
-			at := began.Add(time.Duration(float64(sent) / rate * float64(time.Second)))
-			p := l.stream.one(ctx, l.client, l.site.topic())
-			due[p] = append(due[p], at)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	took := time.Since(began)
-	err := l.await(ctx)
-	time.Sleep(5 * time.Millisecond) // one more reading
-	done.Store(true)
-	wg.Wait()
-	if err != nil || failed != nil {
-		return fmt.Errorf("%w %w", err, failed)
-	}
-	var all []float64
-	for p := range due {
-		i := 0
-		for _, r := range readings {
-			for ; i < len(due[p]) && first[p]+int64(i) < r.next[p]; i++ {
-				all = append(all, float64(r.at.Sub(due[p][i]).Microseconds())/1000)
-			}
-		}
-	}
-	slices.Sort(all)
-	if len(all) == 0 {
-		return fmt.Errorf("no latency was measured")
-	}
-	l.details.LatencyEventsPerSecond = float64(n) / took.Seconds()
-	l.details.LatencyMs = map[string]float64{}
-	for _, q := range []float64{50, 90, 99, 99.9} {
-		l.details.LatencyMs[fmt.Sprint("p", q)] = quantile(all, q)
-	}
-	l.details.LatencyMs["max"] = all[len(all)-1]
-	return nil
-}
-
-// quantile of a sorted list, in percent.
-func quantile(sorted []float64, percent float64) float64 {
-	return sorted[min(len(sorted)-1, int(float64(len(sorted))*percent/100))]
 }
 
 // replay sends what the processor sent at maximum, without fence and position, to a Redis brought to the same state; then the same for
@@ -290,7 +280,8 @@ func (l *live) report() {
 	l.add(
 		figure("limit: bare replay of the live reads and writes", d.BarePerSecond, "events/s", fmt.Sprintf("one core, of Redis; %.1f commands an event, %.0f events a trip", d.CommandsPerEvent, d.EventsPerTrip)),
 		against("live at maximum, all views", d.EventsPerSecond, "events/s", d.BarePerSecond, 0.9, by),
-		figure("event to visible at half of it, p50", d.LatencyMs["p50"], "ms", "producing, fetching, one batch"),
+		figure("event to visible at half of it, p50", d.LatencyMs["p50"], "ms", fmt.Sprintf("acknowledged by Kafka after %.0f (p99 %.0f); cores busy: processor %.2f, Redis %.2f, Kafka %.2f, producer and reader %.2f",
+			d.AckedMs["p50"], d.AckedMs["p99"], d.LatencyCPU["processor"], d.LatencyCPU["Redis"], d.LatencyCPU["Kafka"], d.LatencyCPU["producer"])),
 		below("event to visible at half of it, p99", d.LatencyMs["p99"], "ms", 20, fmt.Sprintf("at %s events/s, from when it was due to reading a position beyond it", number(d.LatencyEventsPerSecond))),
 	)
 	for _, v := range d.Views {

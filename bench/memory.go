@@ -129,7 +129,7 @@ func (b *bench) memoryRows(few, many *sizes) {
 		b.add(
 			figure("Redis, bytes an event"+of, float64(s.RedisBytes)/n, "bytes", "all views, used_memory"),
 			figure("Redis, bytes a subscriber"+of, float64(s.RedisBytes)/subscribers, "bytes", ""),
-			figure("Kafka, bytes an event"+of, float64(s.LogBytes)/n, "bytes", fmt.Sprintf("one copy, zstd; %.0f before", float64(s.RecordsBytes)/n)),
+			figure("Kafka, bytes an event"+of, float64(s.LogBytes)/n, "bytes", fmt.Sprintf("one copy, lz4; %.0f before", float64(s.RecordsBytes)/n)),
 			figure("snapshots, bytes an event"+of, float64(s.SnapshotBytes)/n, "bytes", "all that were made, older ones included"),
 		)
 	}

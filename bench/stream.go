@@ -47,7 +47,7 @@ func (s *stream) produced() (n int64) {
 func (s *stream) topUp(ctx context.Context, client *kgo.Client, topic string, folded []int64) {
 	for p := range folded {
 		for s.base[p]+int64(s.sent[p])-folded[p] < window && s.sent[p] < len(s.facts.parts[p]) {
-			s.send(ctx, client, topic, p)
+			s.send(ctx, client, topic, p, nil)
 		}
 	}
 }
@@ -63,18 +63,23 @@ func (s *stream) topUpTo(ctx context.Context, client *kgo.Client, topic string, 
 
 // one produces one fact of the next partition that has any, and says which.
 func (s *stream) one(ctx context.Context, client *kgo.Client, topic string) (partition int) {
+	return s.oneAcked(ctx, client, topic, nil)
+}
+
+// oneAcked is one, which calls acked when the brokers have it, one call at a time.
+func (s *stream) oneAcked(ctx context.Context, client *kgo.Client, topic string, acked func(*kgo.Record, error)) (partition int) {
 	for {
 		s.turn = (s.turn + 1) % len(s.base)
 		if s.sent[s.turn] < len(s.facts.parts[s.turn]) {
-			s.send(ctx, client, topic, s.turn)
+			s.send(ctx, client, topic, s.turn, acked)
 			return s.turn
 		}
 	}
 }
 
-func (s *stream) send(ctx context.Context, client *kgo.Client, topic string, p int) {
+func (s *stream) send(ctx context.Context, client *kgo.Client, topic string, p int, acked func(*kgo.Record, error)) {
 	raw := &s.facts.parts[p][s.sent[p]]
 	s.sent[p]++
 	s.out++
-	client.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(p), Key: raw.Key, Value: raw.Value}, nil)
+	client.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(p), Key: raw.Key, Value: raw.Value}, acked)
 }
