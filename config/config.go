@@ -147,8 +147,9 @@ type Processor struct {
 	Batch            Batch         `mapstructure:"batch"`
 	Chunk            Chunk         `mapstructure:"chunk"`
 	Tick             time.Duration `mapstructure:"tick"`
-	CacheBytes       unit.Bytes    `mapstructure:"cache_bytes"` // of the process
-	QueueBytes       unit.Bytes    `mapstructure:"queue_bytes"` // of the process
+	MemoryLimit      unit.Bytes    `mapstructure:"memory_limit"` // soft, of the process
+	CacheBytes       unit.Bytes    `mapstructure:"cache_bytes"`  // of the process
+	QueueBytes       unit.Bytes    `mapstructure:"queue_bytes"`  // of the process
 	SessionTimeout   time.Duration `mapstructure:"session_timeout"`
 	RebalanceTimeout time.Duration `mapstructure:"rebalance_timeout"`
 	PanicsPerMinute  int           `mapstructure:"panics_per_minute"`
@@ -159,6 +160,7 @@ type Processor struct {
 type Batch struct {
 	LiveEvents        int           `mapstructure:"live_events"`
 	CatchupEvents     int           `mapstructure:"catchup_events"`
+	BehindEvents      int           `mapstructure:"behind_events"` // of the process
 	SubjectEvents     int           `mapstructure:"subject_events"`
 	MaxCommitInterval time.Duration `mapstructure:"max_commit_interval"`
 }

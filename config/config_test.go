@@ -30,9 +30,9 @@ func TestDefaults(t *testing.T) {
 		},
 		Processor: Processor{
 			Group: "switchboard-processor", Views: []string{"card", "contacts", "timeline", "reach", "top", "totals", "device", "links"}, Duplicates: DuplicatesExact,
-			Batch: Batch{LiveEvents: 500, CatchupEvents: 50_000, SubjectEvents: 5000, MaxCommitInterval: 2 * time.Second},
+			Batch: Batch{LiveEvents: 500, CatchupEvents: 50_000, BehindEvents: 150_000, SubjectEvents: 5000, MaxCommitInterval: 2 * time.Second},
 			Chunk: Chunk{Commands: 2000, Bytes: unit.MiB, Deadline: 10 * time.Second},
-			Tick:  time.Second, CacheBytes: 256 * unit.MiB, QueueBytes: 64 * unit.MiB,
+			Tick:  time.Second, MemoryLimit: 2 * unit.GiB, CacheBytes: 256 * unit.MiB, QueueBytes: 64 * unit.MiB,
 			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, PanicsPerMinute: 10, KeepGenerations: time.Hour,
 		},
 		Snapshot: Snapshot{

@@ -26,7 +26,10 @@ type Role struct {
 func Roles() []Role {
 	return []Role{
 		{"ingest", []config.Role{config.RoleIngest}, runIngest},
-		{"processor", []config.Role{config.RoleProcessor}, runProcessor},
+		{"processor", []config.Role{config.RoleProcessor}, func(ctx context.Context, p *daemon.Process, cfg *config.Config) error {
+			BoundMemory(cfg.Processor.MemoryLimit)
+			return runProcessor(ctx, p, cfg)
+		}},
 		{"snapshotter", []config.Role{config.RoleSnapshotter}, runSnapshotter},
 	}
 }

@@ -25,7 +25,7 @@ type Timeline struct {
 	// loaded; nobody then has to be asked whether an entry exists.
 	Whole   bool
 	Present map[EntryID]bool   // known answers to "is it there?"
-	Entries map[EntryID]*Entry // known contents, a subset
+	Entries map[EntryID]*Entry // known contents, a subset; nil: none
 	Changed []EntryID          // entries written since the last Settle, in order
 }
 
@@ -61,7 +61,7 @@ func NewSubscriber(o Options) *Subscriber {
 func (s *Subscriber) Week(w event.Week) *Timeline {
 	t := s.Weeks[w]
 	if t == nil {
-		t = &Timeline{Present: make(map[EntryID]bool), Entries: make(map[EntryID]*Entry)}
+		t = &Timeline{Present: make(map[EntryID]bool)}
 		s.Weeks[w] = t
 	}
 	return t
@@ -125,7 +125,15 @@ func (s *Subscriber) put(week *Timeline, t *Touch) {
 	}
 	t.report.changed = true
 	week.Present[t.Entry] = true
-	week.Entries[t.Entry] = &t.report
+	week.Know(t.Entry, &t.report)
+}
+
+// Know keeps what an entry holds.
+func (t *Timeline) Know(id EntryID, e *Entry) {
+	if t.Entries == nil {
+		t.Entries = make(map[EntryID]*Entry)
+	}
+	t.Entries[id] = e
 }
 
 func (s *Subscriber) contactChanged(name string) {

@@ -172,7 +172,10 @@ type pending struct {
 	subjects  []*work
 }
 
-func newPending(t *tenure) *pending { return &pending{t: t, totals: t.totals} }
+// newPending takes over what the last one has left to be used again.
+func newPending(t *tenure) *pending {
+	return &pending{t: t, totals: t.totals, mutations: t.mutations[:0], scores: t.scores}
+}
 
 // commands is how many there are, without totals and position.
 func (c *pending) commands() int { return len(c.mutations) + len(c.scores) }
@@ -198,7 +201,11 @@ func (c *pending) add(own []view.Mutation) {
 // send writes the chunk and, when it is acknowledged, settles its subjects and begins the next one.
 func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error) {
 	t := c.t
-	c.mutations = append(c.mutations, c.scores...)
+	for _, s := range c.scores {
+		if len(s.Args) > 0 {
+			c.mutations = append(c.mutations, s)
+		}
+	}
 	if t.views.Has(view.TotalsOf) {
 		c.mutations = c.totals.Project(c.mutations, t.totals)
 	}
@@ -223,8 +230,20 @@ func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error
 		t.cache.put(w.id, w.subject)
 	}
 	t.totals = c.totals
-	c.mutations, c.scores, c.size, c.subjects = c.mutations[:0], nil, 0, c.subjects[:0]
+	c.empty()
 	return Applied, nil
+}
+
+// empty begins anew, with the memory of what was written; what that held is not kept.
+func (c *pending) empty() {
+	clear(c.mutations)
+	c.mutations, c.size, c.subjects = c.mutations[:0], 0, c.subjects[:0]
+	for i := range c.scores {
+		s := &c.scores[i]
+		clear(s.Args)
+		s.Args = s.Args[:0]
+	}
+	c.t.mutations, c.t.scores = c.mutations, c.scores
 }
 
 func sizeOf(list []view.Mutation) int {

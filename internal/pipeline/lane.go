@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/semaphore"
 
 	"switchboard/internal/event"
 	"switchboard/internal/view"
@@ -56,7 +57,8 @@ type Deps struct {
 	Counted func(topic string) int32
 
 	Cache      *CacheBudget
-	Partitions int32 // of the topic, by the topology; 0: whatever it has
+	Behind     *semaphore.Weighted // events in the batches of all lanes that are behind, together; at least one batch
+	Partitions int32               // of the topic, by the topology; 0: whatever it has
 
 	Views   view.Set      // for generations that are made, of the kind that the topic is about; afterwards the position decides
 	Keep    time.Duration // how long a generation that serves no more is kept

@@ -30,10 +30,11 @@ type tenure struct {
 	tended    time.Time
 	build     *build // nil: this is the serving generation
 
-	rest     []Raw  // taken from the source, and not folded yet: one subject had its share of a batch
-	restNext int64  // offset behind them
-	scratch  []byte // of check
-	deferred error  // what the source said behind the records of the last batch
+	rest              []Raw           // taken from the source, and not folded yet: one subject had its share of a batch
+	restNext          int64           // offset behind them
+	scratch           []byte          // of check
+	mutations, scores []view.Mutation // of pending: the memory of the last chunk
+	deferred          error           // what the source said behind the records of the last batch
 }
 
 // seed writes the first position of a generation, and before it what its snapshot holds.
@@ -63,24 +64,7 @@ func (t *tenure) seed(ctx context.Context, pos *Pos) error {
 // serve folds batch after batch, and ticks when there is nothing to fold.
 func (t *tenure) serve(ctx context.Context) error {
 	for {
-		records, next, err := t.gather(ctx)
-		var large *TooLarge
-		switch {
-		case errors.As(err, &large):
-			if err := t.skipTooLarge(ctx, large); err != nil {
-				return err
-			}
-			continue
-		case err != nil:
-			return err
-		}
-		if len(records) == 0 && next <= t.progress.Next && time.Since(t.committed) < t.lane.limits.Tick {
-			continue
-		}
-		if err := t.still(ctx); err != nil {
-			return err
-		}
-		if err := t.batch(ctx, records, max(next, t.progress.Next)); err != nil {
+		if err := t.step(ctx); err != nil {
 			return err
 		}
 		if t.build != nil {
@@ -89,6 +73,31 @@ func (t *tenure) serve(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// step takes one batch from the log into the read models.
+func (t *tenure) step(ctx context.Context) error {
+	records, next, err := t.gather(ctx)
+	var large *TooLarge
+	switch {
+	case errors.As(err, &large):
+		return t.skipTooLarge(ctx, large)
+	case err != nil:
+		return err
+	}
+	if len(records) == 0 && next <= t.progress.Next && time.Since(t.committed) < t.lane.limits.Tick {
+		return nil
+	}
+	if n := int64(len(records)); n > int64(t.lane.limits.LiveEvents) { // its subjects take far more memory than its records
+		if t.lane.Behind.Acquire(ctx, n) != nil {
+			return ErrReleased
+		}
+		defer t.lane.Behind.Release(n)
+	}
+	if err := t.still(ctx); err != nil {
+		return err
+	}
+	return t.batch(ctx, records, max(next, t.progress.Next))
 }
 
 // gather takes the records of the next batch: what is there, and while the lane is behind a little more.
@@ -112,7 +121,12 @@ func (t *tenure) gather(ctx context.Context) (records []Raw, next int64, err err
 			t.deferred = err
 			return records, next, nil
 		}
-		records, next = append(records, more...), max(next, n)
+		if len(records) == 0 {
+			records = more[:len(more):len(more)]
+		} else {
+			records = append(records, more...)
+		}
+		next = max(next, n)
 		wait = time.Until(deadline)
 		if !behind || len(more) == 0 || len(records) >= limit || next >= end || wait <= 0 {
 			return records, next, nil
@@ -125,12 +139,15 @@ func (t *tenure) gather(ctx context.Context) (records []Raw, next int64, err err
 func (t *tenure) pace() (limit int, behind bool, end int64) {
 	limits := &t.lane.limits
 	end, _ = t.lane.Watermark(t.id.Partition)
-	if end-t.progress.Next > 10*int64(limits.LiveEvents) {
-		t.setState(CatchingUp)
-		return limits.CatchupEvents, true, end
+	if end-t.progress.Next <= 10*int64(limits.LiveEvents) {
+		t.setState(Live)
+		return limits.LiveEvents, false, end
 	}
-	t.setState(Live)
-	return limits.LiveEvents, false, end
+	t.setState(CatchingUp)
+	if t.committed.IsZero() { // the first batch after a claim is soon there, however far behind
+		return limits.LiveEvents, false, end
+	}
+	return limits.CatchupEvents, true, end
 }
 
 func (t *tenure) takeRest(limit int) (records []Raw, next int64, err error) {
@@ -139,6 +156,7 @@ func (t *tenure) takeRest(limit int) (records []Raw, next int64, err error) {
 	if len(t.rest) > 0 {
 		return records, t.rest[0].Offset, nil
 	}
+	t.rest = nil // an empty one keeps the records
 	return records, t.restNext, nil
 }
 

@@ -21,6 +21,8 @@ type Lane struct {
 	pos    string // its key
 	token  string // of our claim; "" before
 	next   int64  // as Open found it
+
+	commands commands
 }
 
 // Open opens a lane's connection and watches its position.
@@ -111,6 +113,7 @@ func valuesOf(reply []any) []view.Value {
 // changed the position in between.
 func (l *Lane) Commit(ctx context.Context, c *pipeline.Chunk) (pipeline.Outcome, error) {
 	t := l.begin(ctx)
+	defer l.commands.release()
 	for i := range c.Mutations {
 		t.mutate(&c.Mutations[i])
 	}
@@ -139,16 +142,17 @@ func (t *transaction) do(args ...any) { t.pipe.Do(t.ctx, args...) }
 // opNames are the commands of view.Op, as arguments.
 var opNames = [...]any{view.SetFields: "HSET", view.DropFields: "HDEL", view.SetScores: "ZADD", view.DropMembers: "ZREM"}
 
-// mutate gives pointers to go-redis, since a string in an interface is an allocation and a pointer is none, and expects a status, QUEUED.
+// mutate gives pointers to go-redis, since a string in an interface is an allocation and a pointer is none.
 // A catch-up allocated 37 objects an event before, 27 since.
 func (t *transaction) mutate(m *view.Mutation) {
 	key := t.lane.prefix + m.Key
-	args := make([]any, 2, 2+len(m.Args))
+	cmd := t.lane.commands.take(t.ctx, 2+len(m.Args))
+	args := cmd.Args()
 	args[0], args[1] = opNames[m.Op], &key
 	for i := range m.Args {
-		args = append(args, &m.Args[i])
+		args[2+i] = &m.Args[i]
 	}
-	_ = t.pipe.Process(t.ctx, redis.NewStatusCmd(t.ctx, args...)) // only queues
+	_ = t.pipe.Process(t.ctx, cmd) // only queues
 }
 
 // commit sends the transaction. It is applied only when EXEC returned results and the position holds exactly our token, next

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"switchboard/internal/event"
@@ -86,8 +87,8 @@ func (s *Subscriber) fillCard(values []Value) error {
 
 // projectCard writes what differs from what is stored. A zero is never stored.
 func (s *Subscriber) projectCard(dst []Mutation) []Mutation {
-	set := make([]string, 0, 2+2*len(cardFields)+2*len(s.state.ChangedWeeks))
-	set = append(set, AtField, strconv.FormatInt(s.state.At, 10))
+	var space [40]string // on the stack; of all fields few change
+	set := append(space[:0], AtField, strconv.FormatInt(s.state.At, 10))
 	var drop []string
 	for _, f := range cardFields {
 		now, before := *f.of(&s.state.Card), *f.of(&s.stored)
@@ -104,7 +105,7 @@ func (s *Subscriber) projectCard(dst []Mutation) []Mutation {
 			set = append(set, WeekPrefix+string(w), strconv.FormatInt(week.Count, 10))
 		}
 	}
-	dst = append(dst, Mutation{SetFields, CardKey(s.id), set})
+	dst = append(dst, Mutation{SetFields, CardKey(s.id), slices.Clone(set)})
 	if drop != nil {
 		dst = append(dst, Mutation{DropFields, CardKey(s.id), drop})
 	}

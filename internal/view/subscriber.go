@@ -144,7 +144,7 @@ func (s *Subscriber) readEntries(ask asker) {
 				if err != nil {
 					return err
 				}
-				timeline.Entries[w.ids[i]] = e
+				timeline.Know(w.ids[i], e)
 			}
 			return nil
 		})
