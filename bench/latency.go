@@ -21,10 +21,10 @@ func (l *live) latency(ctx context.Context) error {
 	l.say("live: latency at %s events/s", number(rate))
 	seen := watchPositions(ctx, l.positions)
 	p := &paced{live: l, rate: rate, due: make([][]time.Time, len(l.positions.next)), first: slices.Clone(l.positions.next)}
-	err := p.produce(ctx, 3*l.seconds)
+	err := p.produce(ctx, 3*l.seconds, l.stream.left()*3/4)
 	p.from = time.Now()
 	before := l.usage(ctx)
-	err = errors.Join(err, p.produce(ctx, l.seconds))
+	err = errors.Join(err, p.produce(ctx, l.seconds, l.stream.left()))
 	took := time.Since(p.from)
 	l.details.LatencyCPU = l.usage(ctx).since(before).cores(took.Seconds())
 	err = errors.Join(err, l.await(ctx))
@@ -58,8 +58,9 @@ type paced struct {
 
 type ack struct{ due, at time.Time }
 
-func (p *paced) produce(ctx context.Context, d time.Duration) error {
-	n := min(int64(p.rate*d.Seconds())+1, p.stream.left())
+// produce produces for a time, but not more than most.
+func (p *paced) produce(ctx context.Context, d time.Duration, most int64) error {
+	n := min(int64(p.rate*d.Seconds())+1, most)
 	began := time.Now()
 	for sent := int64(0); sent < n; {
 		for wanted := min(n, int64(p.rate*time.Since(began).Seconds())); sent < wanted; sent++ {
