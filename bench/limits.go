@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/semaphore"
 
 	"switchboard/internal/avrowire"
 	"switchboard/internal/event"
@@ -91,7 +90,7 @@ func (c *corpus) foldAlone(ctx context.Context, t *site) (time.Duration, error) 
 		Watermark:  func(p event.Partition) (int64, int64) { return int64(len(c.parts[p.Number])), 1 },
 		Served:     func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
 		Views:      set, Run: "bench", Logger: slog.New(slog.DiscardHandler),
-		Cache: pipeline.NewCacheBudget(int(cfg.CacheBytes)), Behind: semaphore.NewWeighted(int64(cfg.Batch.BehindEvents)),
+		Cache: pipeline.NewCacheBudget(int(cfg.CacheBytes)), Turns: pipeline.NewTurns(cfg.Batch.BehindEvents),
 		Limits: pipeline.Limits{
 			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
 			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"switchboard/config"
 	"switchboard/internal/daemon"
 	"switchboard/internal/event"
@@ -192,7 +190,7 @@ func (p *Processor) deps(top topology.Topology, kinds folded, log *kafkalog.Log,
 	return pipeline.Deps{
 		Log: log, Models: models, Generations: models, DeadLetters: kafkalog.DeadLetters(appender, letters.Name), Decode: decode,
 		NewSubject: view.NewSubject, Direct: func(p event.Partition) pipeline.Source { return log.Direct(p) },
-		Cache: pipeline.NewCacheBudget(int(cfg.CacheBytes)), Behind: semaphore.NewWeighted(int64(cfg.Batch.BehindEvents)), Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
+		Cache: pipeline.NewCacheBudget(int(cfg.CacheBytes)), Turns: pipeline.NewTurns(cfg.Batch.BehindEvents), Keep: cfg.KeepGenerations, Version: p.Version, Run: rand.Text(), Logger: p.Logger,
 		Limits: pipeline.Limits{
 			LiveEvents: cfg.Batch.LiveEvents, CatchupEvents: cfg.Batch.CatchupEvents, SubjectEvents: cfg.Batch.SubjectEvents,
 			Gather: cfg.Batch.MaxCommitInterval, ChunkCommands: cfg.Chunk.Commands, ChunkBytes: int(cfg.Chunk.Bytes), ChunkDeadline: cfg.Chunk.Deadline,

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"golang.org/x/sync/semaphore"
 
 	"switchboard/internal/event"
 	"switchboard/internal/view"
@@ -57,8 +56,8 @@ type Deps struct {
 	Counted func(topic string) int32
 
 	Cache      *CacheBudget
-	Behind     *semaphore.Weighted // events in the batches of all lanes that are behind, together; at least one batch
-	Partitions int32               // of the topic, by the topology; 0: whatever it has
+	Turns      *Turns
+	Partitions int32 // of the topic, by the topology; 0: whatever it has
 
 	Views   view.Set      // for generations that are made, of the kind that the topic is about; afterwards the position decides
 	Keep    time.Duration // how long a generation that serves no more is kept

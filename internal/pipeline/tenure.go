@@ -88,11 +88,12 @@ func (t *tenure) step(ctx context.Context) error {
 	if len(records) == 0 && next <= t.progress.Next && time.Since(t.committed) < t.lane.limits.Tick {
 		return nil
 	}
-	if n := int64(len(records)); n > int64(t.lane.limits.LiveEvents) { // its subjects take far more memory than its records
-		if t.lane.Behind.Acquire(ctx, n) != nil {
+	if n := len(records); n > t.lane.limits.LiveEvents {
+		end, _ := t.lane.Watermark(t.id.Partition)
+		if !t.lane.Turns.Take(ctx, n, max(0, end-next)) {
 			return ErrReleased
 		}
-		defer t.lane.Behind.Release(n)
+		defer t.lane.Turns.Return(n)
 	}
 	if err := t.still(ctx); err != nil {
 		return err

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"switchboard/internal/event"
 	"switchboard/internal/pipeline"
 	"switchboard/internal/redisview"
@@ -24,7 +22,7 @@ func TestLanesThatAreBehindTakeTurns(t *testing.T) {
 	defer c.Close()
 	l := limits(100)
 	l.LiveEvents = 10
-	behind := semaphore.NewWeighted(100)
+	turns := pipeline.NewTurns(100)
 	gate := &gated{Models: c, arrived: make(chan event.Partition), open: make(chan struct{})}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -38,7 +36,7 @@ func TestLanesThatAreBehindTakeTurns(t *testing.T) {
 			log.add(id[:], encode(e), 0)
 		}
 		deps := newDeps(log, c, l, allViews)
-		deps.Models, deps.Behind = gate, behind
+		deps.Models, deps.Turns = gate, turns
 		stats := pipeline.NewStats()
 		lanes[log.partition] = stats
 		lane := pipeline.NewLane(deps, pipeline.Assignment{Partition: log.partition, GroupOffset: -1}, &source{log: log, next: -1}, log, stats)
@@ -53,7 +51,7 @@ func TestLanesThatAreBehindTakeTurns(t *testing.T) {
 		}
 	}
 	first := <-gate.arrived
-	wait("the other lane waits", func() bool { return !behind.TryAcquire(0) }) // refused only where somebody waits
+	wait("the other lane waits", func() bool { return turns.Waiting() == 1 })
 	for p, stats := range lanes {
 		if got := stats.Snapshot().Next; got != 10 {
 			t.Errorf("%s is at %d while a large batch is written, want 10", p, got)
@@ -61,7 +59,7 @@ func TestLanesThatAreBehindTakeTurns(t *testing.T) {
 	}
 	close(gate.open)
 	if second := <-gate.arrived; second == first {
-		t.Errorf("%s had two turns, and the other lane none", first)
+		t.Errorf("%s had two turns, though the other lane was further behind", first)
 	}
 	go func() {
 		for range gate.arrived {
@@ -76,7 +74,7 @@ func TestLanesThatAreBehindTakeTurns(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if !behind.TryAcquire(100) {
+	if !turns.Take(t.Context(), 100, 0) {
 		t.Error("a lane has kept its share")
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/semaphore"
 
 	"switchboard/internal/event"
 	"switchboard/internal/pipeline"
@@ -90,7 +89,7 @@ func newDeps(log *memlog, c *redisview.Client, l pipeline.Limits, set view.Set) 
 		Log: log, Models: c, Generations: c, DeadLetters: log.bury, Decode: decode,
 		NewSubject: view.NewSubject,
 		Watermark:  log.watermark, Served: func(event.Partition) (pipeline.Generation, time.Time) { return "", time.Time{} },
-		Cache: pipeline.NewCacheBudget(100_000), Behind: semaphore.NewWeighted(int64(l.CatchupEvents)), Views: set, Limits: l, Version: "test", Run: fmt.Sprint("run", rand.Uint32()), Logger: logger,
+		Cache: pipeline.NewCacheBudget(100_000), Turns: pipeline.NewTurns(l.CatchupEvents), Views: set, Limits: l, Version: "test", Run: fmt.Sprint("run", rand.Uint32()), Logger: logger,
 	}
 }
 
