@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -34,9 +33,10 @@ type work struct {
 func (t *tenure) decode(records []Raw, next int64, skip map[int64]*Poison) *batch {
 	b := &batch{progress: t.progress}
 	byID := make(map[event.Subject]*work)
+	reader := t.newReader(records)
 	for i := range records {
 		raw := &records[i]
-		e, poison := t.read(raw)
+		e, poison := reader.read(i)
 		if skip[raw.Offset] != nil {
 			poison = skip[raw.Offset]
 		}
@@ -69,21 +69,6 @@ func (t *tenure) decode(records []Raw, next int64, skip map[int64]*Poison) *batc
 	}
 	b.progress.Next = next
 	return b
-}
-
-// read decodes one record and holds it against the contract. Neither an event nor poison: a tombstone.
-func (t *tenure) read(raw *Raw) (event.Event, *Poison) {
-	if raw.Value == nil {
-		return nil, nil
-	}
-	e, poison := t.lane.decode(raw.Value)
-	if poison == nil && e.About() != t.views.About() {
-		poison = &Poison{ClassUnexpected, fmt.Sprintf("%s is about %s, and this topic is about %s", e.Type(), e.About(), t.views.About())}
-	}
-	if poison == nil {
-		poison = check(raw, e, t.id.Partition.Number, t.log.Partitions, &t.scratch)
-	}
-	return e, poison
 }
 
 func (t *tenure) subjectOf(id event.Subject) view.Subject {

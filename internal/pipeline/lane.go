@@ -43,7 +43,7 @@ type Deps struct {
 	// Direct is a source of a partition beside the group, for a lane that builds a generation.
 	Direct      func(p event.Partition) Source
 	DeadLetters DeadLetters
-	Decode      func(value []byte) (event.Event, *Poison)
+	Decode      func(value []byte) (event.Event, *Poison)         // safe for concurrent use
 	NewSubject  func(id event.Subject, set view.Set) view.Subject // of the set's kind; view.NewSubject
 	// Watermark is the end of a partition as last asked for, once a second per process, and when the question
 	// was sent (Unix milliseconds); 0 when there was no answer yet.

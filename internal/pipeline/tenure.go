@@ -32,6 +32,7 @@ type tenure struct {
 
 	rest              []Raw           // taken from the source, and not folded yet: one subject had its share of a batch
 	restNext          int64           // offset behind them
+	cut               bool            // likewise in the last batch
 	scratch           []byte          // of check
 	mutations, scores []view.Mutation // of pending: the memory of the last chunk
 	deferred          error           // what the source said behind the records of the last batch
@@ -148,6 +149,9 @@ func (t *tenure) pace() (limit int, behind bool, end int64) {
 	if t.committed.IsZero() { // the first batch after a claim is soon there, however far behind
 		return limits.LiveEvents, false, end
 	}
+	if t.cut { // the next one will be, too: nothing is gained by a larger one
+		return min(2*limits.SubjectEvents, limits.CatchupEvents), false, end
+	}
 	return limits.CatchupEvents, true, end
 }
 
@@ -196,7 +200,7 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 		if outcome != Applied {
 			return fmt.Errorf("commit at %d: %s: %w", t.progress.Next, outcome, orNone(err))
 		}
-		if len(b.rest) > 0 {
+		if t.cut = len(b.rest) > 0; t.cut {
 			if len(t.rest) == 0 {
 				t.restNext = next
 			}
