@@ -34,6 +34,7 @@ type ConsumerOptions struct {
 	MaxConcurrentFetches int           // 3
 	CommitInterval       time.Duration // 250 ms. Least time between two commits of reports.
 	CheckTimeout         time.Duration // 5 s. A lease check without an answer by then knows nothing.
+	StandStill           time.Duration // 5 s. How long nothing comes of a partition until the broker is asked whether there is something.
 }
 
 func (o *ConsumerOptions) defaults() error {
@@ -49,6 +50,7 @@ func (o *ConsumerOptions) defaults() error {
 	setDefault(&o.MaxConcurrentFetches, 3)
 	setDefault(&o.CommitInterval, 250*time.Millisecond)
 	setDefault(&o.CheckTimeout, 5*time.Second)
+	setDefault(&o.StandStill, 5*time.Second)
 	return nil
 }
 
@@ -200,9 +202,10 @@ func (c *Consumer) member(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consumer of group %s: %w", c.o.Group, err)
 	}
-	var committer sync.WaitGroup
-	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	committer.Go(func() { c.commitReports(committing) })
+	var others sync.WaitGroup
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	others.Go(func() { c.commitReports(working) })
+	others.Go(func() { c.revive(working) })
 	c.poll(ctx)
 
 	c.mu.Lock()
@@ -211,7 +214,7 @@ func (c *Consumer) member(ctx context.Context) error {
 	client.AllowRebalance()
 	c.endLanes(c.all())
 	stop()
-	committer.Wait()
+	others.Wait()
 	c.flush(context.WithoutCancel(ctx), 2*time.Second)
 	c.forget(c.all())
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -27,6 +27,9 @@
 //   - SetOffsets of franz-go 1.22 does nothing if it believes that the partition is at that offset. It is wrong
 //     after data loss, after an offset out of range and after a batch that is too large: the poller
 //     therefore seeks to another offset first, while the partition is paused.
+//   - When a batch is too large, franz-go 1.22 stops the partition as soon as it has fetched it. A seek of another partition before that fetch is polled
+//     drops the fetch and the error with it, and the partition stands still for ever: Consumer.revive asks the
+//     brokers where nothing comes, and seeks again.
 //   - A commit that finds our membership gone (session expired) makes franz-go 1.22 join again with what it had, without any
 //     callback if it gets the same again. Lanes that a lease check has ended are therefore started anew when
 //     the next session begins (Consumer.renew).

@@ -3,6 +3,7 @@ package kafkalog
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -244,6 +245,46 @@ func TestTooLarge(t *testing.T) {
 			b.t.Errorf("ReadRange: %d records, then %v", read, err)
 		}
 	})
+}
+
+// TestLostError: while another partition seeks all the time, errors of the client get lost (see "Not obvious"). A batch that is too large is
+// met all the same, each time.
+//
+//fault:e7 its error lost by a seek of another partition: met again
+func TestLostError(t *testing.T) {
+	b := onFake(t, 2)
+	noLeaks(t)
+	client := b.produce(kgo.ProducerBatchMaxBytes(100<<20), kgo.MaxBufferedBytes(200<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	bomb := &kgo.Record{Topic: b.topic, Partition: 0, Value: make([]byte, 65<<20)}
+	if err := client.ProduceSync(b.ctx, bomb, &kgo.Record{Topic: b.topic, Partition: 1, Value: []byte("x")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	const times = 300
+	var met atomic.Int64
+	passed := make(chan struct{})
+	_, stop := b.member(func(o *ConsumerOptions) { o.StandStill = 50 * time.Millisecond }, func(ctx context.Context, p *Partition) {
+		for ctx.Err() == nil {
+			p.SeekTo(0, -1)
+			if p.id.Number == 1 {
+				_, _, _ = p.Take(ctx, 1, time.Duration(rand.IntN(1000))*time.Microsecond)
+				continue
+			}
+			var large *pipeline.TooLarge
+			if err := takeAll(ctx, p, 1, func([]pipeline.Raw) {}); !errors.As(err, &large) && ctx.Err() == nil {
+				t.Errorf("the batch was passed: %v", err)
+			}
+			if met.Add(1) == times {
+				close(passed)
+				return
+			}
+		}
+	})
+	select {
+	case <-passed:
+	case <-b.ctx.Done():
+		t.Errorf("met %d times of %d", met.Load(), times)
+	}
+	stop()
 }
 
 // TestTransactions: records of aborted transactions and markers are not handed on, and next passes them.

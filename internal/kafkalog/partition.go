@@ -38,10 +38,13 @@ type Partition struct {
 	targetEpoch int32
 	queue       []pipeline.Raw
 	bytes       int64
-	polled      int64 // offset behind the last record polled, control records included
-	taken       int64 // what Take last said is next
-	epoch       int32 // leader epoch of the last record polled before taken; -1: not known
-	err         error // behind all that is queued; it stands until the next seek
+	polled      int64     // offset behind the last record polled, control records included
+	polledEpoch int32     // its leader epoch
+	heard       time.Time // when something was polled, or sought
+	again       bool      // the poller is to seek to where it is: see revive
+	taken       int64     // what Take last said is next
+	epoch       int32     // leader epoch of the last record polled before taken; -1: not known
+	err         error     // behind all that is queued; it stands until the next seek
 	full        bool
 	limit       int64 // bytes to queue; set by the poller
 	ended       bool  // the lane has returned
@@ -77,6 +80,7 @@ func (p *Partition) SeekTo(next int64, leaderEpoch int32) {
 	p.target, p.targetEpoch = next, leaderEpoch
 	p.queue, p.bytes, p.err, p.full = nil, 0, nil, false
 	p.polled, p.taken, p.epoch = next, next, leaderEpoch
+	p.polledEpoch, p.heard, p.again = leaderEpoch, time.Now(), false
 	p.mu.Unlock()
 	p.consumer.waker.wake()
 }

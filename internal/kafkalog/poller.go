@@ -177,6 +177,7 @@ func (p *Partition) deliver(records []*kgo.Record, fault error) bool {
 		p.consumer.count.stale.Add(int64(len(records)))
 		return false
 	}
+	p.heard = time.Now()
 	if p.queue == nil {
 		p.queue = make([]pipeline.Raw, 0, len(records))
 	}
@@ -185,7 +186,7 @@ func (p *Partition) deliver(records []*kgo.Record, fault error) bool {
 			fault = gap("offset %d came behind offset %d", r.Offset, p.polled-1)
 			break
 		}
-		p.polled = r.Offset + 1
+		p.polled, p.polledEpoch = r.Offset+1, r.LeaderEpoch
 		if r.Attrs.IsControl() {
 			continue
 		}
@@ -245,7 +246,10 @@ func (p *Partition) wants(share int64) (seek *kgo.EpochOffset, still bool) {
 	if p.run != p.noted {
 		p.noted = p.run
 		seek = &kgo.EpochOffset{Epoch: p.targetEpoch, Offset: p.target}
+	} else if p.again {
+		seek = &kgo.EpochOffset{Epoch: p.polledEpoch, Offset: p.polled}
 	}
+	p.again = false
 	p.limit = share
 	most := p.consumer.o.QueueRecords
 	switch {
