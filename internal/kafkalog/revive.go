@@ -19,17 +19,15 @@ func (c *Consumer) revive(ctx context.Context) {
 		case <-ticker.C:
 		}
 		var still []*Partition
-		var topics []string
 		for _, p := range c.all() {
 			if p.standsStill(c.o.StandStill) {
 				still = append(still, p)
-				topics = append(topics, p.id.Topic)
 			}
 		}
 		if len(still) == 0 {
 			continue
 		}
-		ends, err := admin.ListCommittedOffsets(ctx, topics...) // what an open transaction holds up is not news
+		ends, err := admin.ListCommittedOffsets(ctx, c.o.Topics...) // what an open transaction holds up is not news
 		if err != nil {
 			continue // the next look says more
 		}
