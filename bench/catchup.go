@@ -188,7 +188,7 @@ func (b *bench) catchupRows(subscribers int, rounds []catchupRound) {
 		// What the goal asks for cannot be reached where this is less than 0.8 of the slowest limit: they have the cores for themselves.
 		figure("cores / CPU time of all three"+suffix, float64(runtime.NumCPU())*1e6/(processor+redis+kafka), "events/s", "if no core were ever idle, nor anybody else's"),
 		against("catch-up"+suffix, ours, "events/s", slowest.Value, 0.8, cores),
-		below("start to first write"+suffix, m(func(r *catchupRound) float64 { return r.FirstWriteMs }), "ms", 1000, "joining the group, then gathering the first batch"),
+		below("start to first write"+suffix, m(func(r *catchupRound) float64 { return r.FirstWriteMs }), "ms", 1000, "joining the group, then a small first batch"),
 		figure("peak memory of the processor"+suffix, m(func(r *catchupRound) float64 { return float64(r.PeakBytes) / (1 << 20) }), "MiB", "memory_limit"),
 	)
 }

@@ -14,8 +14,8 @@ import (
 
 // latency produces at half of the maximum, every millisecond what is due by the clock, and reads all positions all the time: an event is
 // visible at the first reading that finds `next` beyond its offset. Its time begins when it was due, so that a producer that is late makes
-// the figure worse and not better. What comes first
-// is not measured: a broker compiles anew what it does to small batches, with half of one of two cores for half a minute.
+// the figure worse and not better. What comes first is not measured: for half a minute a broker compiles anew what it does to small batches,
+// with half of one of two cores.
 func (l *live) latency(ctx context.Context) error {
 	rate := l.details.EventsPerSecond / 2
 	l.say("live: latency at %s events/s", number(rate))

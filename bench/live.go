@@ -94,7 +94,7 @@ func (l *live) close() {
 	}
 }
 
-// quiet keeps away what takes one of two cores for seconds, now or never: Redis rewriting its append-only file, and collecting garbage among
+// quiet keeps away what takes one of two cores for seconds, now and then: Redis rewriting its append-only file, and collecting garbage among
 // the millions of events to come, which only this process has. The function that it returns ends that.
 func (l *live) quiet(ctx context.Context) (end func()) {
 	const rewrite = "auto-aof-rewrite-percentage"

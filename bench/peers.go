@@ -69,7 +69,7 @@ func (b *bench) peerRows(name string, ours, r *contest, sample int) {
 		figure("card alone, "+name+", peak memory", float64(r.PeakBytes)/(1<<20), "MiB", ""),
 	)
 	if start := "card alone, " + name + ", start to first write"; strings.HasPrefix(name, "ours") {
-		b.add(below(start, r.StartMs, "ms", 1000, "joining the group, then gathering the first batch"))
+		b.add(below(start, r.StartMs, "ms", 1000, "joining the group, then a small first batch"))
 	} else {
 		b.add(figure(start, r.StartMs, "ms", ""))
 	}

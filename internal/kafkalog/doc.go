@@ -12,6 +12,7 @@
 //   - A lane, one goroutine for each partition, runs the function given to Run. It talks to its Partition only:
 //     Take, SeekTo, Report, Check.
 //   - The committer (Consumer.commitReports) sends reports to the group.
+//   - Consumer.revive asks the brokers now and then, and leaves in a Partition what the poller is to do about it.
 //
 // Consumer.mu guards the set of partitions, Partition.mu the mailbox of one. Neither is held while
 // another is taken, nor during a request.

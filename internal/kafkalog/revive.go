@@ -10,13 +10,10 @@ import (
 // revive looks now and then for partitions that stand still although the log goes on, and has them sought again, until ctx is done.
 func (c *Consumer) revive(ctx context.Context) {
 	admin := kadm.NewClient(c.client)
-	ticker := time.NewTicker(c.o.StandStill)
-	defer ticker.Stop()
 	for {
-		select {
-		case <-ctx.Done():
+		pause(ctx, c.o.StandStill)
+		if ctx.Err() != nil {
 			return
-		case <-ticker.C:
 		}
 		var still []*Partition
 		for _, p := range c.all() {

@@ -129,7 +129,7 @@ func (t *tenure) write(ctx context.Context, b *batch) (Outcome, error) {
 	for _, w := range b.subjects {
 		own = w.subject.Project(own[:0])
 		full := c.commands()+len(own) > limits.ChunkCommands || c.size+sizeOf(own) > limits.ChunkBytes
-		if c.commands() > 0 && full && !whole {
+		if c.size > 0 && full && !whole { // not an empty one before a large subject
 			if outcome, err := c.send(ctx, b, false); outcome != Applied {
 				return outcome, err
 			}

@@ -32,7 +32,7 @@ type tenure struct {
 
 	rest              []Raw           // taken from the source, and not folded yet: one subject had its share of a batch
 	restNext          int64           // offset behind them
-	cut               bool            // likewise in the last batch
+	cut               bool            // so it was in the last batch
 	scratch           []byte          // of check
 	mutations, scores []view.Mutation // of pending: the memory of the last chunk
 	deferred          error           // what the source said behind the records of the last batch

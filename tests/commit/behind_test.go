@@ -79,7 +79,7 @@ func TestLanesThatAreBehindTakeTurns(t *testing.T) {
 	}
 }
 
-// gated holds whoever reads for a large batch.
+// gated holds whoever writes a large batch.
 type gated struct {
 	pipeline.Models
 	arrived chan event.Partition
