@@ -212,4 +212,15 @@ func TestWeeks(t *testing.T) {
 			t.Errorf("%d: %s, want %s", ms, got, want)
 		}
 	}
+	for ms := int64(-62_135_596_800_000); ms <= 253_402_300_799_999; ms += 7 * 24 * 60 * 60 * 1000 { // every Monday of the years 1 to 9999
+		week := event.WeekOf(ms)
+		if start, ok := week.StartMs(); start != ms || !ok || event.WeekOf(ms-1) >= week {
+			t.Fatalf("%s begins at %d (%v), want %d, after %s", week, start, ok, ms, event.WeekOf(ms-1))
+		}
+	}
+	for _, bad := range []event.Week{"", "2012", "2012-W5", "2012-W00", "2012-W53", "2012-W99", "2012-X05", "2012-W+5", "+012-W05", "10000-W01"} {
+		if ms, ok := bad.StartMs(); ok {
+			t.Errorf("%q begins at %d", bad, ms)
+		}
+	}
 }

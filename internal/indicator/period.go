@@ -57,8 +57,11 @@ func ParsePeriod(from, to string) (Period, error) {
 	return p, p.Validate()
 }
 
-// maxOffsetMs bounds the offsets for which a date and an instant are compared.
-const maxOffsetMs = 18 * 60 * 60 * 1000
+// The offsets that event.Validate admits: no report is further from UTC.
+const (
+	maxOffsetS  = 18 * 60 * 60
+	maxOffsetMs = maxOffsetS * 1000
+)
 
 // Validate tells of a period that can hold no report.
 func (p Period) Validate() error {
@@ -150,7 +153,16 @@ func (p Period) Reads(week event.Week) bool {
 	return (p.From.kind == open || week >= weekName(first)) && (p.To.kind == open || week <= weekName(last))
 }
 
+// Holds tells whether every report of a UTC ISO week is in the period, at whatever offset.
+func (p Period) Holds(week event.Week) bool {
+	start, ok := week.StartMs()
+	return ok && p.Contains(start, -maxOffsetS) && p.Contains(start+7*dayMs-1, maxOffsetS)
+}
+
+// lastWeek is that of 9999-12-31: the name of the next one stands before all others.
+const lastWeek = (2_932_896 + 3) / 7
+
 // weekRange numbers the first and last week to read; of an open bound the number means nothing.
 func (p Period) weekRange() (first, last int64) {
-	return weekOfDay(floorDiv(p.From.startMs(), dayMs)) - 1, weekOfDay(floorDiv(p.To.endMs()-1, dayMs)) + 1
+	return weekOfDay(floorDiv(p.From.startMs(), dayMs)) - 1, min(weekOfDay(floorDiv(p.To.endMs()-1, dayMs))+1, lastWeek)
 }

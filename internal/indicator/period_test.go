@@ -88,6 +88,9 @@ func TestPeriodWeeks(t *testing.T) {
 			}
 		}
 	}
+	if far, _ := ParsePeriod("", "9999-12-31"); !far.Reads("2012-W01") || !far.Reads("9999-W52") {
+		t.Error("a period to the end of the last year")
+	}
 	half, _ := ParsePeriod("2012-01-02", "")
 	if _, ok := half.Weeks(); ok || half.Reads("2011-W51") || !half.Reads("2011-W52") || !half.Reads("2030-W01") {
 		t.Error("a period open to the right")
@@ -114,5 +117,42 @@ func TestPeriodReadsEnough(t *testing.T) {
 				t.Errorf("%s: a report in %s, which is not read", p, w)
 			}
 		}
+	}
+}
+
+// TestPeriodHolds: a week is held whole when no report that can be in it is outside.
+func TestPeriodHolds(t *testing.T) {
+	bounds := []string{
+		"", "2012-01-01", "2012-01-02", "2012-01-03", "2012-01-08", "2012-01-09", "2012-01-10", "2012-01-22", "2012-01-23", "2012-01-24", "9999-12-31",
+		"2012-01-02T00:00:00Z", "2012-01-02T00:00:00.001Z", "2012-01-08T23:59:59.999Z", "2012-01-09T00:00:00Z", "2012-01-23T00:00:00Z", "2012-01-22T23:59:59.999Z",
+	}
+	held := 0
+	for _, from := range bounds {
+		for _, to := range bounds {
+			p, err := ParsePeriod(from, to)
+			if err != nil {
+				continue
+			}
+			for w := weekOfDay(15340) - 3; w < weekOfDay(15340)+6; w++ { // 2012-01-01
+				want := true
+				for _, ms := range []int64{(w*7 - 3) * dayMs, (w*7-3)*dayMs + 1, w * 7 * dayMs, (w*7+4)*dayMs - 1} {
+					for _, offset := range []int32{-maxOffsetS, -1, 0, 1, maxOffsetS} {
+						want = want && p.Contains(ms, offset)
+					}
+				}
+				if want {
+					held++
+				}
+				if got := p.Holds(weekName(w)); got != want {
+					t.Errorf("%s holds %s: %v, want %v", p, weekName(w), got, want)
+				}
+				if want && !p.Reads(weekName(w)) {
+					t.Errorf("%s holds %s, and does not read it", p, weekName(w))
+				}
+			}
+		}
+	}
+	if held == 0 || (Period{}).Holds("no week") {
+		t.Errorf("%d weeks are held", held)
 	}
 }
