@@ -92,7 +92,7 @@ func questions(c *console.Console, id event.Subject) []question {
 			return err
 		}},
 		{"timeline, one day", "the weeks of the day are read", func(ctx context.Context) error { _, err := c.Timeline(ctx, day); return err }},
-		{"timeline, the last 50", "every week is read", func(ctx context.Context) error {
+		{"timeline, the last 50", "the newest weeks are read, until they have 50", func(ctx context.Context) error {
 			_, err := c.Timeline(ctx, console.Query{Subject: id, Limit: 50})
 			return err
 		}},

@@ -26,9 +26,10 @@ type Ports struct {
 	Card func(context.Context, event.Subject) (view.Reading, error)
 	// Contacts calls each for every contact, in no order; again says that it begins anew.
 	Contacts func(ctx context.Context, id event.Subject, each func(string, *fold.Contact) error, again func()) (view.Reading, error)
-	// Timeline calls each for every report of the chosen weeks, in order; again says that it begins anew. Without again
-	// (nil) nothing is delivered twice, and the reading names two positions if the subscriber changed meanwhile.
-	Timeline func(ctx context.Context, id event.Subject, reads func(event.Week) bool, each func(fold.EntryID, *fold.Entry) error, again func()) (view.Reading, error)
+	// Timeline calls each for every report of the weeks that choose takes of those of the card (both ascending), in order; again
+	// says that it begins anew. Without again (nil) nothing is delivered twice, and the reading names two positions if the subscriber
+	// changed meanwhile. choose may be called often; what was read is what it takes of the reading's weeks.
+	Timeline func(ctx context.Context, id event.Subject, choose func([]view.WeekCount) []view.WeekCount, each func(fold.EntryID, *fold.Entry) error, again func()) (view.Reading, error)
 	// Top is the places from+1 to from+k of a ranking.
 	Top func(ctx context.Context, name string, from, k int) ([]view.Ranked, []view.Cut, error)
 	// Reach is who reported a number, in no order.

@@ -282,9 +282,9 @@ func TestComputedOnce(t *testing.T) {
 	reader := client.Reader(fixture.Topic, 1)
 	p := ports(reader)
 	read := 0
-	p.Timeline = func(ctx context.Context, id event.Subject, reads func(event.Week) bool, each func(folding.EntryID, *folding.Entry) error, again func()) (view.Reading, error) {
+	p.Timeline = func(ctx context.Context, id event.Subject, choose func([]view.WeekCount) []view.WeekCount, each func(folding.EntryID, *folding.Entry) error, again func()) (view.Reading, error) {
 		read++
-		return reader.Timeline(ctx, id, reads, each, again)
+		return reader.Timeline(ctx, id, choose, each, again)
 	}
 	c := console.New(p)
 	ask := func(q console.Query, want int) {

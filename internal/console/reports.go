@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 
 	"switchboard/internal/event"
 	"switchboard/internal/fold"
@@ -14,12 +15,49 @@ func isContact(counterpart string) bool { return counterpart != "" && counterpar
 
 // walk calls each for every report of the query's period; again begins anew.
 func (c *Console) walk(ctx context.Context, q *Query, each func(fold.EntryID, *fold.Entry) error, again func()) (view.Reading, error) {
-	return c.ports.Timeline(ctx, q.Subject, q.Period.Reads, func(id fold.EntryID, e *fold.Entry) error {
+	reading, _, err := c.walkLast(ctx, q, 0, each, again)
+	return reading, err
+}
+
+// walkLast is walk for an answer that shows only the last reports of the period (last 0: all). Weeks that cannot have any of them are passed
+// over where the card counts them; passed is how many reports those have, at the same @ as what was read.
+func (c *Console) walkLast(ctx context.Context, q *Query, last int, each func(fold.EntryID, *fold.Entry) error, again func()) (reading view.Reading, passed int, err error) {
+	choose := func(weeks []view.WeekCount) []view.WeekCount {
+		read, _ := lastWeeks(weeks, q.Period, last)
+		return read
+	}
+	reading, err = c.ports.Timeline(ctx, q.Subject, choose, func(id fold.EntryID, e *fold.Entry) error {
 		if !q.Period.Contains(e.StartMs, e.OffsetS) {
 			return nil
 		}
 		return each(id, e)
 	}, again)
+	_, passed = lastWeeks(reading.Weeks, q.Period, last)
+	return reading, passed, err
+}
+
+// lastWeeks are the weeks to read for the last reports of a period (last 0: for all of them), and how many reports the weeks have that are
+// passed over: those that the period holds whole, once later ones that it holds whole have enough. Weeks are of UTC and reports
+// are ordered by instant, so that no offset brings one of an earlier week behind one of a later week. A week that the period may cut is
+// always read: the card does not say how many of its reports are in.
+func lastWeeks(weeks []view.WeekCount, p indicator.Period, last int) (read []view.WeekCount, passed int) {
+	later := 0
+	for _, w := range slices.Backward(weeks) {
+		if !p.Reads(w.Week) {
+			continue
+		}
+		whole := last > 0 && p.Holds(w.Week)
+		if whole && later >= last {
+			passed += int(w.Reports)
+			continue
+		}
+		if whole {
+			later += int(w.Reports)
+		}
+		read = append(read, w)
+	}
+	slices.Reverse(read)
+	return read, passed
 }
 
 // reports reads what the indicators are computed from.

@@ -47,8 +47,8 @@ func entryOf(id fold.EntryID, e *fold.Entry) Entry {
 	return o
 }
 
-// Timeline answers with the reports of a period, the last Limit of them. Without a limit all are held in memory; Stream
-// does not.
+// Timeline answers with the reports of a period, the last Limit of them, which costs the weeks that have those and the ones that the
+// period cuts. Without a limit all are held in memory; Stream does not.
 func (c *Console) Timeline(ctx context.Context, q Query) (*TimelineAnswer, error) {
 	if err := c.subject(&q); err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (c *Console) Timeline(ctx context.Context, q Query) (*TimelineAnswer, error
 		return nil, err
 	}
 	a := &TimelineAnswer{Reports: []Entry{}}
-	reading, err := c.walk(ctx, &q, func(id fold.EntryID, e *fold.Entry) error {
+	reading, passed, err := c.walkLast(ctx, &q, q.Limit, func(id fold.EntryID, e *fold.Entry) error {
 		a.Total++
 		a.Reports = append(a.Reports, entryOf(id, e))
 		if q.Limit > 0 && len(a.Reports) >= 2*q.Limit+1000 {
@@ -68,6 +68,7 @@ func (c *Console) Timeline(ctx context.Context, q Query) (*TimelineAnswer, error
 	if err != nil {
 		return nil, err
 	}
+	a.Total += passed
 	if q.Limit > 0 && len(a.Reports) > q.Limit {
 		a.Reports = a.Reports[len(a.Reports)-q.Limit:]
 	}

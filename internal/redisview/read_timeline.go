@@ -15,11 +15,18 @@ import (
 	"switchboard/internal/view"
 )
 
-// Timeline reads the weeks of a subscriber's timeline that reads chooses (nil: all) and calls each for every report, by
-// start and, at one instant, by entry. No more is held in memory than longFields reports or the largest week. again, if
-// not nil, says that the answer begins anew: what was delivered so far must be forgotten. *ErrNoView: timelines are
-// not kept.
-func (r *Reader) Timeline(ctx context.Context, id event.Subject, reads func(event.Week) bool, each func(fold.EntryID, *fold.Entry) error, again func()) (view.Reading, error) {
+// Timeline reads the weeks of a subscriber's timeline that choose takes of those of the card (nil: all), both ascending, and calls each for
+// every report, by start and, at one instant, by entry. No more is held in memory than longFields reports or the largest week.
+// again, if not nil, says that the answer begins anew: what was delivered so far must be forgotten. *ErrNoView: timelines
+// are not kept.
+//
+// choose depends on nothing but its argument: it is asked again whenever the card was read again. Of the reading's own weeks it takes
+// those that were read, at the same @, so that the counts of the others complete them to one cut. A reading whose
+// AtEnd is above At has the counts of At.
+func (r *Reader) Timeline(ctx context.Context, id event.Subject, choose func([]view.WeekCount) []view.WeekCount, each func(fold.EntryID, *fold.Entry) error, again func()) (view.Reading, error) {
+	if choose == nil {
+		choose = func(all []view.WeekCount) []view.WeekCount { return all }
+	}
 	return r.subject(ctx, id, again, func(a *answer) error {
 		if err := a.card(nil); err != nil {
 			return err
@@ -32,17 +39,16 @@ func (r *Reader) Timeline(ctx context.Context, id event.Subject, reads func(even
 			return each(e.id, &e.Entry)
 		}
 		for range attempts {
-			weeks, reports := a.weeks(reads)
-			if reports > longFields || len(weeks) > pipelineCommands {
+			weeks := choose(a.reading.Weeks)
+			if reportsOf(weeks) > longFields || len(weeks) > pipelineCommands {
 				break
 			}
-			done, err := a.shortTimeline(weeks, reads, deliver)
+			done, err := a.shortTimeline(weeks, choose, deliver)
 			if done || err != nil {
 				return err
 			}
 		}
-		weeks, _ := a.weeks(reads)
-		return a.longTimeline(weeks, deliver)
+		return a.longTimeline(choose(a.reading.Weeks), deliver)
 	})
 }
 
@@ -52,20 +58,16 @@ type entry struct {
 	fold.Entry
 }
 
-// weeks are those of the card that are to be read, and how many reports they have.
-func (a *answer) weeks(reads func(event.Week) bool) (weeks []view.WeekCount, reports int64) {
-	for _, w := range a.reading.Weeks {
-		if reads == nil || reads(w.Week) {
-			weeks = append(weeks, w)
-			reports += w.Reports
-		}
+func reportsOf(weeks []view.WeekCount) (n int64) {
+	for _, w := range weeks {
+		n += w.Reports
 	}
-	return weeks, reports
+	return n
 }
 
-// shortTimeline reads all weeks with the card in one MULTI. Not done: the card has grown weeks in between, or a
+// shortTimeline reads all weeks with the card in one MULTI. Not done: other weeks would be chosen of the card as it is now, or a
 // week is longer than it was.
-func (a *answer) shortTimeline(weeks []view.WeekCount, reads func(event.Week) bool, each func(*entry) error) (done bool, err error) {
+func (a *answer) shortTimeline(weeks []view.WeekCount, choose func([]view.WeekCount) []view.WeekCount, each func(*entry) error) (done bool, err error) {
 	if len(weeks) == 0 {
 		return true, nil
 	}
@@ -77,7 +79,7 @@ func (a *answer) shortTimeline(weeks []view.WeekCount, reads func(event.Week) bo
 	}); err != nil {
 		return false, err
 	}
-	if now, _ := a.weeks(reads); len(now) != len(weeks) { // weeks are only ever added
+	if !slices.EqualFunc(weeks, choose(a.reading.Weeks), func(x, y view.WeekCount) bool { return x.Week == y.Week }) {
 		return false, nil
 	}
 	for _, page := range pages {
