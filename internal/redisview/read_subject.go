@@ -94,6 +94,7 @@ func (a *answer) card(more func(*trip)) error {
 	key := view.CardKey(a.id)
 	t := a.trip(a.ctx, a.lane)
 	page := t.page(key, 0, longFields)
+	asked := t.pipe.HGet(a.ctx, t.key(key), view.AtField)
 	if more != nil {
 		more(t)
 	}
@@ -107,29 +108,24 @@ func (a *answer) card(more func(*trip)) error {
 		if err := eachPair(fields, func(name, value string) error { return a.field(name, value, &at) }); err != nil {
 			return err
 		}
-	} else if at, err = a.longCard(key, page); err != nil { // thousands of weeks: somebody made the times up
+		a.reading.At, a.reading.AtEnd = at, at
+	} else if err := a.longCard(key, page, asked.Val()); err != nil { // thousands of weeks: somebody made the times up
 		return err
 	}
-	a.reading.Found, a.reading.At, a.reading.AtEnd = at >= 0, at, at
+	a.reading.Found = a.reading.At >= 0
 	slices.SortFunc(a.reading.Weeks, func(x, y view.WeekCount) int { return strings.Compare(string(x.Week), string(y.Week)) })
 	return nil
 }
 
-// longCard reads a card in parts. Its @ is read with each part, and not taken from the pages.
-func (a *answer) longCard(key string, page *redis.ScanCmd) (int64, error) {
-	t := a.trip(a.ctx, a.lane)
-	asked := t.pipe.HGet(a.ctx, t.key(key), view.AtField)
-	if _, err := t.run(a.partitions); err != nil {
-		return -1, err
-	}
-	at, err := strconv.ParseInt(asked.Val(), 10, 64)
+// longCard reads a card in parts. Its @ is read with each part, from the first on, and not taken from the pages.
+func (a *answer) longCard(key string, page *redis.ScanCmd, asked string) error {
+	at, err := strconv.ParseInt(asked, 10, 64)
 	if err != nil {
-		return -1, fmt.Errorf("card: field %s holds no number", view.AtField)
+		return fmt.Errorf("card: field %s holds no number", view.AtField)
 	}
 	a.reading.At, a.reading.AtEnd = at, at
 	var ignored int64
-	err = a.hash(key, page, func(name, value string) error { return a.field(name, value, &ignored) })
-	return at, err
+	return a.hash(key, page, func(name, value string) error { return a.field(name, value, &ignored) })
 }
 
 // field takes a field of the card.
