@@ -14,12 +14,15 @@ import (
 
 // kafkaOptions say how to reach the brokers, as configured.
 func kafkaOptions(cfg *config.Config, log *slog.Logger, dial Dialer) (kafkalog.Options, error) {
-	secure, err := newTLS("kafka.tls", cfg.Kafka.TLS)
+	secure, err := tlsDialer("kafka.tls", cfg.Kafka.TLS, log)
 	if err != nil {
 		return kafkalog.Options{}, err
 	}
+	if dial == nil {
+		dial = secure
+	}
 	return kafkalog.Options{
-		Brokers: cfg.Kafka.Brokers, ClientID: cfg.Kafka.ClientID, TLS: secure, Dial: dial, Logger: log,
+		Brokers: cfg.Kafka.Brokers, ClientID: cfg.Kafka.ClientID, Dial: dial, Logger: log,
 		SASL: kafkalog.SASL{Mechanism: cfg.Kafka.SASL.Mechanism, Username: cfg.Kafka.SASL.Username, Password: cfg.Kafka.SASL.Password.Reveal()},
 	}, nil
 }

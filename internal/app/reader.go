@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"switchboard/config"
 	"switchboard/internal/console"
@@ -41,7 +42,7 @@ func openReaders(ctx context.Context, cfg *config.Config) (h readers, closeIt fu
 	if err != nil {
 		return h, nil, err
 	}
-	models, err := newRedis(cfg, nil)
+	models, err := newRedis(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return h, nil, err
 	}

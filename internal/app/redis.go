@@ -11,20 +11,23 @@ import (
 )
 
 // newRedis prepares the client of the read models; nothing is dialled yet.
-func newRedis(cfg *config.Config, dial Dialer) (*redisview.Client, error) {
-	secure, err := newTLS("redis.tls", cfg.Redis.TLS)
+func newRedis(cfg *config.Config, dial Dialer, log *slog.Logger) (*redisview.Client, error) {
+	secure, err := tlsDialer("redis.tls", cfg.Redis.TLS, log)
 	if err != nil {
 		return nil, err
 	}
+	if dial == nil {
+		dial = secure
+	}
 	return redisview.New(redisview.Options{
 		Addrs: cfg.Redis.Addrs, Cluster: cfg.Redis.Kind == config.RedisCluster, Username: cfg.Redis.Username, Password: cfg.Redis.Password.Reveal(),
-		DB: cfg.Redis.DB, TLS: secure, Dial: dial,
+		DB: cfg.Redis.DB, Dial: dial,
 	})
 }
 
 // connectRedis is a client of a Redis that answers and in which the read models are safe.
 func connectRedis(ctx context.Context, cfg *config.Config, dial Dialer, log *slog.Logger) (*redisview.Client, error) {
-	c, err := newRedis(cfg, dial)
+	c, err := newRedis(cfg, dial, log)
 	if err != nil {
 		return nil, err
 	}

@@ -163,7 +163,7 @@ func withModels(ctx context.Context, cfg *config.Config, f func(*redisview.Clien
 	if err != nil {
 		return err
 	}
-	models, err := newRedis(cfg, nil)
+	models, err := newRedis(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

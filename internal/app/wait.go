@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func WaitFor(ctx context.Context, cfg *config.Config, about event.SubjectKind, t
 	if err != nil {
 		return err
 	}
-	models, err := newRedis(cfg, nil)
+	models, err := newRedis(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,8 @@ func TestTLSAndSASL(t *testing.T) {
 		sasl SASL
 		ok   bool
 	}{{SASL{"scram-sha-512", "u", "p"}, true}, {SASL{"PLAIN", "u", "p"}, true}, {SASL{"scram-sha-512", "u", "wrong"}, false}, {SASL{}, false}} {
-		o := Options{Brokers: cluster.ListenAddrs(), TLS: server.Client().Transport.(*http.Transport).TLSClientConfig.Clone(), SASL: test.sasl}
+		secure := tls.Dialer{Config: server.Client().Transport.(*http.Transport).TLSClientConfig}
+		o := Options{Brokers: cluster.ListenAddrs(), Dial: secure.DialContext, SASL: test.sasl}
 		log, err := NewLog(o)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package kafkalog
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,12 +19,11 @@ import (
 
 // Options say how to reach the brokers.
 type Options struct {
-	Brokers  []string    // host:port, to ask first
-	ClientID string      // how we name ourselves; empty: switchboard
-	TLS      *tls.Config // nil: no TLS
+	Brokers  []string // host:port, to ask first
+	ClientID string   // how we name ourselves; empty: switchboard
 	SASL     SASL
 	Logger   *slog.Logger // nil: nothing is logged
-	// Dial replaces the dialer, TLS included; tests put faults there. nil is the ordinary network.
+	// Dial replaces the dialer: with TLS, or with faults of a test. nil is the ordinary network, without TLS.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -83,12 +81,9 @@ func (o *Options) opts() ([]kgo.Opt, error) {
 		kgo.WithLogger(clientLogger{o.logger()}), kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.DisableClientMetrics(),
 	}
-	switch {
-	case o.Dial != nil:
+	if o.Dial != nil {
 		opts = append(opts, kgo.Dialer(o.Dial))
-	case o.TLS != nil:
-		opts = append(opts, kgo.DialTimeout(5*time.Second), kgo.DialTLSConfig(o.TLS))
-	default:
+	} else {
 		opts = append(opts, kgo.DialTimeout(5*time.Second))
 	}
 	mechanism, err := o.SASL.mechanism()

@@ -4,7 +4,6 @@ package redisview
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,10 +22,9 @@ type Options struct {
 	Username string
 	Password string
 	DB       int // of a server; a cluster has only 0
-	TLS      *tls.Config
 	// Timeout bounds a trip for which the caller's context sets no earlier deadline.
 	Timeout time.Duration
-	// Dial replaces the dialer; tests put faults there.
+	// Dial replaces the dialer: with TLS, or with faults of a test. nil is the ordinary network, without TLS.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -49,11 +47,7 @@ func New(o Options) (*Client, error) {
 		o.Timeout = 5 * time.Second
 	}
 	if o.Dial == nil {
-		dialer := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}
-		o.Dial = dialer.DialContext
-		if o.TLS != nil {
-			o.Dial = (&tls.Dialer{NetDialer: dialer, Config: o.TLS}).DialContext
-		}
+		o.Dial = (&net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}).DialContext
 	}
 	c := &Client{options: o}
 	if o.Cluster {
