@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -17,13 +17,17 @@ func (c *cli) verifyCommand() *cobra.Command {
 }
 
 // errDiffers ends `verify log`; what differs has been printed.
-var errDiffers = errors.New("the read models are not what the log folds to: build them again with `switchboard replay run`, and report it")
+type errDiffers struct{ repair string }
+
+func (e errDiffers) Error() string {
+	return fmt.Sprintf("the read models are not what the log folds to: build them again with `%s`, and report it", e.repair)
+}
 
 func (c *cli) verifyLog() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use: "log", Short: "fold the log again, without Redis, and compare with the read models; fails when they differ", Args: args(0, "no argument"),
-		Long: "Folds every partition from the start of its history up to where the read models stand, as the snapshotter does, and compares the canonical hashes. It reads the\nwhole log and writes nothing. Reports may go on coming in.",
+		Long: "Folds every partition from the start of its history up to where the read models stand, as the snapshotter does, and compares the canonical hashes. Where they\ndiffer it names the first subjects and fields, phone numbers masked. It reads the whole log and writes nothing. Reports may go on coming in.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(config.RoleSnapshot, config.RoleQuery)
 			if err != nil {
@@ -37,7 +41,7 @@ func (c *cli) verifyLog() *cobra.Command {
 				return err
 			}
 			if !v.Equal {
-				return errDiffers
+				return errDiffers{v.Repair}
 			}
 			return nil
 		},
@@ -51,8 +55,24 @@ func (c *cli) showVerdict(format string, v *app.LogVerdict) error {
 		return c.json(v)
 	}
 	fmt.Fprintf(c.out, "read models  %s\nlog          %s\n\n", v.Hash, v.LogHash)
-	return c.table("PARTITION\tPOSITION\tRESULT", len(v.Partitions), func(i int) string {
-		p := v.Partitions[i]
-		return fmt.Sprintf("%s\t%d\t%s", p.Partition, p.Next, p.Result)
+	var lines []string
+	err := c.table("PARTITION\tPOSITION\tRESULT", len(v.Partitions), func(i int) string {
+		p, result := v.Partitions[i], v.Partitions[i].Result
+		switch {
+		case p.Unnamed != "":
+			result += ", where is not known: " + p.Unnamed
+		case p.Different > 0:
+			result += fmt.Sprintf(": %d subjects", p.Different)
+		}
+		for _, d := range p.Differences {
+			subject := cmp.Or(d.Subject, "the totals")
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", p.Partition, subject, cmp.Or(d.LastEvent, "none"), cmp.Or(d.ReadModel, "-"), cmp.Or(d.Field, "-"), d.Problem))
+		}
+		return fmt.Sprintf("%s\t%d\t%s", p.Partition, p.Next, result)
 	})
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	fmt.Fprintln(c.out)
+	return c.table("PARTITION\tSUBJECT\tLAST EVENT\tREAD MODEL\tFIELD\tPROBLEM", len(lines), func(i int) string { return lines[i] })
 }

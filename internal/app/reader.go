@@ -73,6 +73,14 @@ func (h readers) hash(ctx context.Context) (view.HashAnswer, error) {
 	return answer, err
 }
 
+// of is the reader of a topic.
+func (h readers) of(topic string) *redisview.Reader {
+	if h.devices.PartitionOf("").Topic == topic {
+		return h.devices
+	}
+	return h.reports
+}
+
 // wait takes a token of either topic.
 func (h readers) wait(ctx context.Context, t event.Token, only ...event.Partition) ([]view.Lag, error) {
 	lags, err := h.reports.Wait(ctx, t, only...)

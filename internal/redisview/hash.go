@@ -49,35 +49,45 @@ var ErrMoving = errors.New("the read models kept moving while they were hashed")
 // VerifyHash is the canonical hash of all serving generations with the position of each. It counts only what stood
 // still: next equal to ahead, and both the same before and after; partitions that moved are hashed again, four times at
 // most, and then it is ErrMoving. view.HashAnswer.Comparable is false where tombstones were skipped.
-func (r *Reader) VerifyHash(ctx context.Context) (view.HashAnswer, error) {
-	var answer view.HashAnswer
-	open, moved := r.all(), ""
+func (r *Reader) VerifyHash(ctx context.Context) (answer view.HashAnswer, err error) {
+	var hashes map[pipeline.LaneID]view.Hash
+	err = r.untilStill(ctx, r.all(), func(lanes []pipeline.LaneID) (err error) {
+		hashes, err = r.client.hashes(ctx, lanes)
+		return err
+	}, func(lane pipeline.LaneID, cut view.Cut) { answer.Add(view.PartHash{Cut: cut, Hash: hashes[lane]}) })
+	return answer, err
+}
+
+// Records calls f with every record of the serving generation of a partition, in no order, and returns the position at which that stood still
+// meanwhile, or ErrMoving. It calls begin before each attempt: what f was called with until then counts for nothing.
+func (r *Reader) Records(ctx context.Context, p event.Partition, begin func(), f func(key, field, value string) error) (at view.Cut, err error) {
+	err = r.untilStill(ctx, []event.Partition{p}, func(lanes []pipeline.LaneID) error {
+		begin()
+		return r.client.scan(ctx, lanes, func(r record) error { return f(r.key, r.field, r.value) })
+	}, func(_ pipeline.LaneID, cut view.Cut) { at = cut })
+	return at, err
+}
+
+// untilStill reads partitions, and again those that moved meanwhile, and calls done for each that stood still.
+func (r *Reader) untilStill(ctx context.Context, open []event.Partition, read func([]pipeline.LaneID) error, done func(pipeline.LaneID, view.Cut)) (err error) {
 	for attempt := range 5 {
 		if attempt > 0 {
 			if err := pause(ctx, time.Duration(attempt*attempt)*100*time.Millisecond); err != nil {
-				return answer, err
+				return err
 			}
 		}
-		parts, still, err := r.hashStill(ctx, open)
-		if err != nil {
-			return answer, err
+		if open, err = r.readStill(ctx, open, read, done); err != nil || len(open) == 0 {
+			return err
 		}
-		for _, part := range parts {
-			answer.Add(part)
-		}
-		if open = still; len(open) == 0 {
-			return answer, nil
-		}
-		moved = open[0].String()
 	}
-	return answer, fmt.Errorf("%w: %s (of %d partitions): hash again when nothing is written", ErrMoving, moved, len(open))
+	return fmt.Errorf("%w: %s (of %d partitions): hash again when nothing is written", ErrMoving, open[0], len(open))
 }
 
-// hashStill hashes partitions and returns those that stood still, and the names of the others.
-func (r *Reader) hashStill(ctx context.Context, partitions []event.Partition) (parts []view.PartHash, moved []event.Partition, err error) {
+// readStill reads partitions once and returns those that moved.
+func (r *Reader) readStill(ctx context.Context, partitions []event.Partition, read func([]pipeline.LaneID) error, done func(pipeline.LaneID, view.Cut)) (moved []event.Partition, err error) {
 	before, err := r.positions(ctx, partitions)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var lanes []pipeline.LaneID
 	for i := range before {
@@ -85,18 +95,17 @@ func (r *Reader) hashStill(ctx context.Context, partitions []event.Partition) (p
 			lanes = append(lanes, before[i].lane)
 		}
 	}
-	hashes, err := r.client.hashes(ctx, lanes)
-	if err != nil {
-		return nil, nil, err
+	if err := read(lanes); err != nil {
+		return nil, err
 	}
 	after, err := r.positions(ctx, partitions)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for i := range before {
 		was, now := &before[i], &after[i]
 		if !was.found || was.Next < 0 {
-			return nil, nil, fmt.Errorf("%w: %s: no generation with a position serves it: is a processor running?", view.ErrUnavailable, was.partition)
+			return nil, fmt.Errorf("%w: %s: no generation with a position serves it: is a processor running?", view.ErrUnavailable, was.partition)
 		}
 		if was.lane != now.lane || was.Next != now.Next || was.Next != was.Ahead || now.Next != now.Ahead || was.Part != 0 {
 			moved = append(moved, was.partition)
@@ -104,9 +113,9 @@ func (r *Reader) hashStill(ctx context.Context, partitions []event.Partition) (p
 		}
 		cut, err := cutOf(now.lane, &now.Pos)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		parts = append(parts, view.PartHash{Cut: cut, Hash: hashes[now.lane]})
+		done(now.lane, cut)
 	}
-	return parts, moved, nil
+	return moved, nil
 }

@@ -49,13 +49,27 @@ func (r *Refolder) Compare(ctx context.Context, base, target *Manifest) (*Differ
 	return difference(ctx, made, m, target)
 }
 
-// Hash folds the events from a snapshot to an offset into it: the canonical hash of what comes out. With Empty, it is that of the log.
-func (r *Refolder) Hash(ctx context.Context, base *Manifest, next int64) (view.Hash, error) {
+// Folded is a snapshot in a scratch space: packed, in memory.
+type Folded struct {
+	*Manifest
+	source Source
+}
+
+// Fold folds the events from a snapshot to an offset into it. With Empty, what comes out is what the log says.
+func (r *Refolder) Fold(ctx context.Context, base *Manifest, next int64) (*Folded, error) {
 	m, made, err := r.fold(ctx, base, next)
 	if err != nil {
-		return view.Hash{}, err
+		return nil, err
 	}
-	return m.Hash(ctx, made)
+	return &Folded{m, made}, nil
+}
+
+// Hash is the canonical hash of what was folded.
+func (f *Folded) Hash(ctx context.Context) (view.Hash, error) { return f.Manifest.Hash(ctx, f.source) }
+
+// Records calls each with every record of the read models that come of it.
+func (f *Folded) Records(ctx context.Context, each func(key, field, value string) error) error {
+	return f.Manifest.Records(ctx, f.source, each)
 }
 
 // fold makes the snapshot at an offset out of an earlier one, in a scratch space.
@@ -153,9 +167,15 @@ func inside(ctx context.Context, s Source, at Section, got, had *Manifest, x, y 
 // Hash is the canonical hash of the read models that a snapshot comes back to.
 func (m *Manifest) Hash(ctx context.Context, s Source) (view.Hash, error) {
 	var h view.Hash
+	err := m.Records(ctx, s, h.AddKey)
+	return h, err
+}
+
+// Records calls f with every record of these read models.
+func (m *Manifest) Records(ctx context.Context, s Source, f func(key, field, value string) error) error {
 	set, err := view.ParseSet(m.Views)
 	if err != nil {
-		return h, err
+		return err
 	}
 	add := func(list []view.Mutation) error {
 		for i := range list {
@@ -165,7 +185,7 @@ func (m *Manifest) Hash(ctx context.Context, s Source) (view.Hash, error) {
 				if c.Op == view.SetScores {
 					field, value = value, field
 				}
-				if err := h.AddKey(c.Key, field, value); err != nil {
+				if err := f(c.Key, field, value); err != nil {
 					return err
 				}
 			}
@@ -182,7 +202,7 @@ func (m *Manifest) Hash(ctx context.Context, s Source) (view.Hash, error) {
 	if err == nil && set.Has(view.TotalsOf) {
 		err = add(m.Totals.Project(nil, view.Totals{}))
 	}
-	return h, err
+	return err
 }
 
 // scratch is a topic of snapshots with what is appended kept in memory, at offsets that no topic has.

@@ -9,6 +9,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+
+	"switchboard/internal/event"
 )
 
 // Hash is the canonical hash of read models: the sum mod 2^256 of SHA-256(view, subject, field, value), each of the
@@ -63,6 +65,18 @@ func (h *Hash) AddKey(key, field, value string) error {
 		h.Add(name, subject, field, value)
 	}
 	return nil
+}
+
+// Owner is the subject that a record is of. Where a key is of many (reach, top, lists of devices), the field names it; "" for totals.
+func Owner(key, field string) (event.Subject, error) {
+	id, _, kept, err := Kept(key)
+	switch {
+	case err != nil || kept:
+		return id, err
+	case key == TotalsOf:
+		return "", nil
+	}
+	return event.Subject(field), nil
 }
 
 // Hashed tells whether a field of a read model is part of the canonical hash.

@@ -3,7 +3,9 @@ package oracle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,6 +68,68 @@ func TestVerifyHash(t *testing.T) {
 			defer rdb.HSet(context.WithoutCancel(t.Context()), key, "calls_in", calls)
 			if v := verify(); v.Equal || v.LogHash != before.Hash || v.Partitions[number].Result != "differs" {
 				t.Errorf("%+v, want partition %d to differ", v, number)
+			}
+		})
+		t.Run("naming the subjects that differ", func(t *testing.T) {
+			prefix := strings.TrimSuffix(pos, "pos")
+			card := prefix + "card:" + string(f.subject)
+			ctx := context.WithoutCancel(t.Context())
+			partition := in.partition(number).String()
+			last := fmt.Sprintf("%s@%d", partition, in.upTo.Next[number]-1) // the only subscriber there
+			wrongField := func() (undo func()) {
+				was := rdb.HGet(ctx, card, "texts_in").Val()
+				rdb.HSet(ctx, card, "texts_in", was+"0")
+				return func() { rdb.HSet(ctx, card, "texts_in", was) }
+			}
+			deleted := func() (undo func()) {
+				undo = func() {}
+				for _, key := range append(rdb.Keys(ctx, prefix+"timeline:*").Val(), card, prefix+"contacts:"+string(f.subject)) {
+					fields, next := rdb.HGetAll(ctx, key).Val(), undo
+					rdb.Del(ctx, key)
+					undo = func() { rdb.HSet(ctx, key, fields); next() }
+				}
+				return undo
+			}
+			strangers := func() (undo func()) {
+				var keys []string
+				for i := range 7 {
+					keys = append(keys, prefix+"card:+4915112345"+strconv.Itoa(700+i))
+					rdb.HSet(ctx, keys[i], "@", "1", "calls_in", "1")
+				}
+				return func() { rdb.Del(ctx, keys...) }
+			}
+			contact := func() (undo func()) {
+				rdb.HSet(ctx, prefix+"contacts:"+string(f.subject), "+4915112345678", "1 0 0 0 0 0 1 1")
+				return func() { rdb.HDel(ctx, prefix+"contacts:"+string(f.subject), "+4915112345678") }
+			}
+			known := func(model, field, problem string) app.Difference {
+				return app.Difference{Subject: string(f.subject), LastEvent: last, ReadModel: model, Field: field, Problem: problem}
+			}
+			stranger := app.Difference{Subject: "[number]", ReadModel: "card", Field: "calls_in", Problem: "in Redis alone"}
+			for _, test := range []struct {
+				name      string
+				spoil     func() func()
+				different int
+				first     []app.Difference
+			}{
+				{"a field", wrongField, 1, []app.Difference{known("card", "texts_in", "another value in Redis")}},
+				{"a subject deleted", deleted, 1, []app.Difference{known("card", "calls_in", "missing in Redis")}},
+				{"a contact that nobody has", contact, 1, []app.Difference{known("contacts", "[number]", "in Redis alone")}},
+				{"subjects that nobody reported", strangers, 7, []app.Difference{stranger, stranger, stranger, stranger, stranger}},
+			} {
+				undo := test.spoil()
+				v, err := app.VerifyLog(t.Context(), in.config(), slog.New(slog.DiscardHandler))
+				undo()
+				if err != nil {
+					t.Fatalf("%s: %v", test.name, err)
+				}
+				p := v.Partitions[number]
+				if p.Result != "differs" || p.Different != test.different || !slices.Equal(p.Differences, test.first) || p.Unnamed != "" || v.Repair != "switchboard replay run "+partition {
+					t.Errorf("%s: %+v, repair %q, want %d, first %+v", test.name, p, v.Repair, test.different, test.first)
+				}
+			}
+			if v, err := app.VerifyLog(t.Context(), in.config(), slog.New(slog.DiscardHandler)); err != nil || !v.Equal || v.Repair != "" {
+				t.Errorf("when all is right again: %+v, %v", v, err)
 			}
 		})
 		t.Run("not comparable with tombstones", func(t *testing.T) {
