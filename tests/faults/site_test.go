@@ -268,20 +268,25 @@ func (s *site) exact() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	parts := make([][]event.Event, partitions)
-	for _, e := range s.facts {
-		p := event.PartitionOf(e.Envelope().Subject, partitions)
-		parts[p] = append(parts[p], e)
-	}
-	for p, list := range parts {
-		got, err := reference.Dump(s.Context(), s.node(int32(p)), s.serving(int32(p)))
+	for p := range int32(partitions) {
+		got, err := reference.Dump(s.Context(), s.node(p), s.serving(p))
 		if err != nil {
 			s.Fatal(err)
 		}
-		if diff := reference.Diff(got, reference.Of(set, list)); diff != nil {
+		if diff := reference.Diff(got, reference.Of(set, factsOf(p, s.facts))); diff != nil {
 			s.Errorf("partition %d:\n%s", p, strings.Join(diff, "\n"))
 		}
 	}
+}
+
+// factsOf is those of one partition.
+func factsOf(p int32, facts []event.Event) (list []event.Event) {
+	for _, e := range facts {
+		if event.PartitionOf(e.Envelope().Subject, partitions) == p {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // node is where a partition's keys are: the one that answers for its position itself. What a cluster client believes may be old.
