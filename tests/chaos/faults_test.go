@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"switchboard/internal/event"
+	"switchboard/tests/site"
 )
 
 // fault is one kind of harm. do does it, waits as long as the step says, and heals it.
@@ -15,6 +18,8 @@ type fault struct {
 	after       time.Duration // what healing takes, about
 	do          func(r *run, s step)
 }
+
+const late = "zombie whose writes come late"
 
 // faults are all of them, by what they are done to. A session lasts 3 s.
 var faults = []struct {
@@ -43,7 +48,7 @@ var faults = []struct {
 		{"redis is emptied", 1, 100 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second, emptyRedis},
 		{"cut a processor off redis", 2, time.Second, 5 * time.Second, 0, cutRedis},
 		{"redis falls silent for a processor", 2, 2 * time.Second, 12 * time.Second, 0, silentRedis},
-		{"zombie whose writes come late", 2, 7 * time.Second, 8 * time.Second, 0, lateWrites},
+		{late, 2, 10 * time.Second, 12 * time.Second, 0, lateWrites},
 		{"slow redis", 1, 2 * time.Second, 5 * time.Second, 0, slowRedis},
 	}},
 }
@@ -173,15 +178,59 @@ func silentRedis(r *run, s step) {
 	w.restore()
 }
 
-// lateWrites freezes a processor whose last commands are still under way. They arrive after its session has ended, when another one has folded on.
+// lateWrites freezes a processor whose last commands are still under way. They arrive when others have folded on what it had. Those are killed as soon
+// as they have committed once more: an owner that lives on writes what it has in memory over what the zombie wrote, as soon as
+// something comes for the subject. For is the longest wait for each of it.
 func lateWrites(r *run, s step) {
-	i := s.Victim % 3 // processors stand first
-	p, w := r.roles[i].process(), r.redis[i]
-	w.hold(6 * time.Second)
-	time.Sleep(time.Second)
+	i := s.Victim % processors
+	var p *site.Process
+	var had []event.Partition
+	r.await(s.For, func() bool {
+		p = r.roles[i].process()
+		had = r.partitionsOf(p)
+		return len(had) > 0
+	})
+	if len(had) == 0 {
+		return
+	}
+	w := r.redis[i]
+	held := -w.held()
+	w.hold()
+	r.await(2*time.Second, func() bool { return held+w.held() >= len(had) }) // a lane without a fact meanwhile is left out
 	p.Signal(syscall.SIGSTOP)
-	time.Sleep(s.For)
+	held += w.held()
+	before := r.positions(had)
+	taken := r.await(s.For, func() bool {
+		now, ahead := r.positions(had), 0
+		for p, was := range before {
+			if now[p].owner == was.owner {
+				return false
+			}
+			if now[p].next > was.next {
+				ahead++
+			}
+		}
+		return ahead >= max(1, held)
+	})
 	w.restore()
+	before = r.positions(had)
+	if taken && r.await(5*time.Second, func() bool {
+		now := r.positions(had)
+		for p, was := range before {
+			if now[p].next <= was.next && now[p].checked <= was.checked {
+				return false
+			}
+		}
+		return true
+	}) {
+		r.says("writes to %v came behind those of new owners", had)
+		r.overtaken.Add(1)
+	}
+	for other, slot := range r.roles[:processors] {
+		if other != i {
+			slot.kill()
+		}
+	}
 	p.Signal(syscall.SIGCONT)
 }
 

@@ -26,7 +26,9 @@ type track struct {
 	Steps []step
 }
 
-// plan is what happens in a run. It depends on seed and length alone. Each track is a shuffled deck of its faults, again and again.
+// plan is what happens in a run. It depends on seed and length alone. Each track is a shuffled deck of its faults, again and again. The last track, a
+// zombie whose writes come late, begins when the others have ended: a Redis that is emptied afterwards, or set back, would be folded anew.
+// Without it, and while lateWrites left the new owners alive, processors whose commits lacked WATCH were good in seeds 1 and 2.
 func plan(seed uint64, length time.Duration) []track {
 	var tracks []track
 	for n, t := range faults {
@@ -54,7 +56,8 @@ func plan(seed uint64, length time.Duration) []track {
 		}
 		tracks = append(tracks, track{t.name, steps})
 	}
-	return tracks
+	r := rand.New(rand.NewPCG(seed, uint64(len(faults))))
+	return append(tracks, track{"when all that is healed", []step{{Fault: late, Victim: r.IntN(60), For: 20 * time.Second}}})
 }
 
 func printed(tracks []track) string {

@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"regexp"
 	"sync"
 	"syscall"
 	"time"
 
+	"switchboard/internal/event"
 	"switchboard/tests/site"
 )
 
@@ -77,6 +79,14 @@ func (s *slot) up() {
 	close(s.ready)
 }
 
+// kill is kill -9; it is started again at once.
+func (s *slot) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted = true
+	s.now.Signal(syscall.SIGKILL)
+}
+
 // end is SIGTERM, after which nobody starts it again.
 func (s *slot) end() {
 	s.mu.Lock()
@@ -84,4 +94,17 @@ func (s *slot) end() {
 	p := s.now
 	s.mu.Unlock()
 	p.Stop()
+}
+
+var folding = regexp.MustCompile(`(?m)^switchboard_processor_lane_state\{.*state="(?:live|catching up)",topic_partition="([^"]+)"\} 1$`)
+
+// partitionsOf are those that a processor folds, none while it does not answer.
+func (r *run) partitionsOf(p *site.Process) (list []event.Partition) {
+	_, text, _ := p.Get("/metrics")
+	for _, m := range folding.FindAllStringSubmatch(text, -1) {
+		id, err := event.ParsePartition(m[1])
+		r.must(err)
+		list = append(list, id)
+	}
+	return list
 }

@@ -88,8 +88,12 @@ var mutants = []mutant{
 		{folding, `case !week.Present[t.Entry]:`, `case !t.amendment || !week.Present[t.Entry]:`},
 	}},
 
-	// The same protections in the attack, where it takes luck: enough seeds, and the first red one is enough.
+	// The same protections in the attack and in chaos, where it takes luck: enough seeds, and the first red one is enough.
 	{name: "no WATCH, attacked", long: true, pkg: "./tests/attack", run: "TestAttack", env: seeds(20), edits: []edit{
+		{redisLane, `pipe.Do(ctx, "WATCH", l.pos)`, `pipe.Do(ctx, "EXISTS", l.pos)`},
+		{redisLane, `t.pipe.Do(t.ctx, "WATCH", t.lane.pos)`, `t.pipe.Do(t.ctx, "EXISTS", t.lane.pos)`},
+	}},
+	{name: "no WATCH, in chaos", long: true, pkg: "./tests/chaos", run: "TestChaos", env: []string{"CHAOS_SEEDS=3"}, edits: []edit{
 		{redisLane, `pipe.Do(ctx, "WATCH", l.pos)`, `pipe.Do(ctx, "EXISTS", l.pos)`},
 		{redisLane, `t.pipe.Do(t.ctx, "WATCH", t.lane.pos)`, `t.pipe.Do(t.ctx, "EXISTS", t.lane.pos)`},
 	}},
@@ -197,6 +201,7 @@ func (m *mutant) test(t *testing.T, root, binary string) (output string, red boo
 	cmd := exec.Command(binary, "-test.run", m.run, "-test.failfast", "-test.timeout", m.patience(), "-test.v")
 	cmd.Dir = filepath.Join(root, m.pkg)
 	cmd.Env = append(os.Environ(), m.env...)
+	cmd.Env = append(cmd.Env, "GOFLAGS=-overlay="+filepath.Join(filepath.Dir(binary), "overlay.json")) // of programs that it builds
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
