@@ -2,7 +2,6 @@ package redisview
 
 import (
 	"context"
-	"net"
 	"testing"
 	"time"
 
@@ -23,7 +22,7 @@ func TestScansFollowASlot(t *testing.T) {
 	}
 	p := event.Partition{Topic: fixture.Topic}
 	pos := PosKey(pipeline.LaneID{Partition: p, Generation: "g1"})
-	moveSlot(t, cluster, pos)
+	backend.SlotOf(t, cluster.Options().Addrs, pos).Move()
 	retried := func(do func() error) {
 		t.Helper()
 		for limit := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -43,7 +42,7 @@ func TestScansFollowASlot(t *testing.T) {
 		}
 		return err
 	})
-	moveSlot(t, cluster, pos)
+	backend.SlotOf(t, cluster.Options().Addrs, pos).Move()
 	retried(func() error { return c.Delete(t.Context(), p, "g1") })
 	err := cluster.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error {
 		left, err := node.Keys(ctx, Prefix(pipeline.LaneID{Partition: p, Generation: "g1"})+"*").Result()
@@ -54,47 +53,5 @@ func TestScansFollowASlot(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// moveSlot moves the slot of a key to another node behind the back of a client.
-func moveSlot(t *testing.T, cluster *redis.ClusterClient, key string) {
-	t.Helper()
-	slot, err := cluster.ClusterKeySlot(t.Context(), key).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*redis.Client
-	from := -1
-	for _, addr := range cluster.Options().Addrs {
-		node := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2})
-		t.Cleanup(func() { node.Close() })
-		if node.Exists(t.Context(), key).Err() == nil {
-			from = len(all)
-		}
-		all = append(all, node)
-	}
-	if from < 0 {
-		t.Fatalf("no node has %s", key)
-	}
-	old, target := all[from], all[(from+1)%len(all)]
-	must := func(node *redis.Client, args ...any) {
-		t.Helper()
-		if err := node.Do(t.Context(), args...).Err(); err != nil {
-			t.Fatalf("%v: %v", args, err)
-		}
-	}
-	oldID, targetID := old.Do(t.Context(), "CLUSTER", "MYID").Val(), target.Do(t.Context(), "CLUSTER", "MYID").Val()
-	must(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", oldID)
-	must(old, "CLUSTER", "SETSLOT", slot, "MIGRATING", targetID)
-	host, port, err := net.SplitHostPort(target.Options().Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range old.ClusterGetKeysInSlot(t.Context(), int(slot), 10_000).Val() {
-		must(old, "MIGRATE", host, port, k, 0, 10_000)
-	}
-	for _, node := range []*redis.Client{target, old} {
-		must(node, "CLUSTER", "SETSLOT", slot, "NODE", targetID)
 	}
 }
