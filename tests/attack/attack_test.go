@@ -352,18 +352,7 @@ func (r *run) compare() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	parts := make([][]event.Event, partitions)
-	for _, e := range r.facts {
-		p := event.PartitionOf(e.Envelope().Subject, partitions)
-		parts[p] = append(parts[p], e)
-	}
-	for p, list := range parts {
-		got, err := reference.Dump(r.ctx, r.redis, r.lane(int32(p)))
-		if err != nil {
-			r.Fatal(err)
-		}
-		if diff := reference.Diff(got, reference.Of(set, list)); diff != nil {
-			r.Errorf("seed %d: partition %d:\n%s", r.seed, p, strings.Join(diff, "\n"))
-		}
+	for p, list := range reference.Parted(r.facts, partitions) {
+		reference.Holds(r, r.redis, r.lane(int32(p)), set, list)
 	}
 }

@@ -2,7 +2,6 @@ package commit
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -52,13 +51,7 @@ func TestOfAnotherKind(t *testing.T) {
 			}
 		}
 		run(t, log, c, set, limits(7))
-		got, err := reference.Dump(t.Context(), rdb, reference.Serving(t.Context(), rdb, partition))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := reference.Diff(got, reference.Of(set, mine)); diff != nil {
-			t.Errorf("%s:\n%s", set.About(), strings.Join(diff, "\n"))
-		}
+		reference.Holds(t, rdb, reference.Serving(t.Context(), rdb, partition), set, mine)
 		if len(log.letters) != len(mine)/2 || log.letters[0].Class != pipeline.ClassUnexpected {
 			t.Errorf("%s: dead letters %+v", set.About(), log.letters)
 		}

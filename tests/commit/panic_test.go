@@ -101,13 +101,7 @@ func TestPanics(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		got, err := reference.Dump(t.Context(), rdb, reference.Serving(t.Context(), rdb, partition))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := reference.Diff(got, reference.Of(allViews, good)); diff != nil {
-			t.Errorf("%s", strings.Join(diff, "\n"))
-		}
+		reference.Holds(t, rdb, reference.Serving(t.Context(), rdb, partition), allViews, good)
 		if len(log.letters) != len(bad) {
 			t.Fatalf("letters %+v, want one for each of %v", log.letters, bad)
 		}

@@ -9,6 +9,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/pipeline"
 	"switchboard/tests/backend"
+	"switchboard/tests/reference"
 )
 
 // compacting is a topic that a real broker cleans within seconds. In the topology, so that the roles find what they expect.
@@ -36,7 +37,7 @@ func TestCompacted(t *testing.T) {
 
 	nudges := 0
 	var nudge []event.Event // a fact of each partition, known long since: a broker closes a segment when the next record comes
-	for _, part := range parted(facts, partitions) {
+	for _, part := range reference.Parted(facts, partitions) {
 		nudge = append(nudge, part[0])
 	}
 	var left logContent

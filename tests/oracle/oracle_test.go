@@ -47,29 +47,14 @@ func pinnedHash(t *testing.T) string {
 func foldedHash(t *testing.T, list []event.Event, partitions int32) view.Hash {
 	t.Helper()
 	var sum view.Hash
-	for _, part := range parted(list, partitions) {
-		state, f := view.State{}, reference.NewFold(allViews(t))
-		for offset, e := range part {
-			for _, m := range f.Add(int64(offset), e) {
-				state.Apply(&m)
-			}
-		}
-		hash, err := state.Hash()
+	for _, part := range reference.Parted(list, partitions) {
+		hash, err := reference.Hash(allViews(t), part)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum.Merge(hash)
 	}
 	return sum
-}
-
-func parted(list []event.Event, partitions int32) [][]event.Event {
-	parts := make([][]event.Event, partitions)
-	for _, e := range list {
-		p := event.PartitionOf(e.Envelope().Subject, partitions)
-		parts[p] = append(parts[p], e)
-	}
-	return parts
 }
 
 func allViews(t *testing.T) view.Set {
@@ -112,15 +97,9 @@ func (o *oracle) files(t *testing.T) {
 	in.wait()
 	c := o.check(t, in)
 	t.Log(c)
-	for number, list := range parted(o.facts, partitions) { // field by field, once: it says where a hash differs
+	for number, list := range reference.Parted(o.facts, partitions) { // field by field, once: it says where a hash differs
 		rdb := in.redis()
-		got, err := reference.Dump(t.Context(), rdb, reference.Serving(t.Context(), rdb, in.partition(int32(number))))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := reference.Diff(got, reference.Of(allViews(t), list)); diff != nil {
-			t.Errorf("partition %d:\n%s", number, strings.Join(diff, "\n"))
-		}
+		reference.Holds(t, rdb, reference.Serving(t.Context(), rdb, in.partition(int32(number))), allViews(t), list)
 	}
 	t.Run("again", func(t *testing.T) { // changes nothing
 		o.importAll(in, inputs())

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/redis/go-redis/v9"
 
@@ -41,6 +42,39 @@ func Of(set view.Set, list []event.Event) Fields {
 		f.Add(int64(i), e)
 	}
 	return f.Fields()
+}
+
+// Hash is the canonical hash of the fold of a list of events, the first of which stands at offset 0.
+func Hash(set view.Set, list []event.Event) (view.Hash, error) {
+	state, f := view.State{}, NewFold(set)
+	for i, e := range list {
+		for _, m := range f.Add(int64(i), e) {
+			state.Apply(&m)
+		}
+	}
+	return state.Hash()
+}
+
+// Parted are events by their partition, of so many, in their order.
+func Parted(list []event.Event, partitions int32) [][]event.Event {
+	parts := make([][]event.Event, partitions)
+	for _, e := range list {
+		p := event.PartitionOf(e.Envelope().Subject, partitions)
+		parts[p] = append(parts[p], e)
+	}
+	return parts
+}
+
+// Holds holds what a lane has in Redis against the fold of the events of its partition. Nothing may write meanwhile.
+func Holds(t testing.TB, rdb *redis.Client, id pipeline.LaneID, set view.Set, list []event.Event) {
+	t.Helper()
+	got, err := Dump(t.Context(), rdb, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := Diff(got, Of(set, list)); diff != nil {
+		t.Errorf("%s is not the fold of its log:\n%s", id.Partition, strings.Join(diff, "\n"))
+	}
 }
 
 // Add folds the event at an offset and returns the mutations that it led to. It panics where the fold or the projection is at odds with
