@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,7 +33,7 @@ func (s *Site) ReadLog() Log {
 		for p := range partitions {
 			log[event.Partition{Topic: topic, Number: p}] = nil
 		}
-		for _, r := range s.read(topic) {
+		for _, r := range Read(s, s.Admin, s.Direct, topic) {
 			e, err := decoder.Decode(r.Value)
 			if err == nil {
 				err = event.Validate(e)
@@ -48,12 +49,12 @@ func (s *Site) ReadLog() Log {
 	return log
 }
 
-// read reads a topic from its start to where it ends now.
-func (s *Site) read(topic string) []*kgo.Record {
-	s.Helper()
-	ends, err := s.Admin.ListEndOffsets(s.Context(), topic)
+// Read reads a topic from its start to where it ends now, partition by partition, without control records and without what was aborted.
+func Read(t testing.TB, admin *kadm.Client, brokers []string, topic string) []*kgo.Record {
+	t.Helper()
+	ends, err := admin.ListEndOffsets(t.Context(), topic)
 	if err != nil || ends.Error() != nil {
-		s.Fatalf("ends of %s: %v, %v", topic, err, ends.Error())
+		t.Fatalf("ends of %s: %v, %v", topic, err, ends.Error())
 	}
 	at, left := map[int32]kgo.Offset{}, map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
@@ -64,18 +65,19 @@ func (s *Site) read(topic string) []*kgo.Record {
 	if len(at) == 0 {
 		return nil
 	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(s.Direct...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: at}), kgo.KeepControlRecords())
+	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: at}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
 	defer c.Close()
 	var records []*kgo.Record
 	for len(left) > 0 {
-		ctx, cancel := context.WithTimeout(s.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		fetches := c.PollFetches(ctx)
 		cancel()
 		if err := fetches.Err(); err != nil {
-			s.Fatalf("read %s: %v, %v left", topic, err, left)
+			t.Fatalf("read %s: %v, %v left", topic, err, left)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if r.Offset >= left[r.Partition]-1 {
@@ -130,13 +132,7 @@ func (l Log) hash() (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		state, f := view.State{}, reference.NewFold(set)
-		for offset, e := range list {
-			for _, m := range f.Add(int64(offset), e) {
-				state.Apply(&m)
-			}
-		}
-		hash, err := state.Hash()
+		hash, err := reference.Hash(set, list)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p, err)
 		}
