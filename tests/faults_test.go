@@ -234,7 +234,7 @@ func (p *testPackage) covers(t *testing.T) (list []cover) {
 
 // serversOf says what a call of these packages starts: kfake and miniredis are in the process, Kafka and Redis are real.
 var serversOf = map[string][]string{
-	"backend.Each": {"kfake", "miniredis", "Kafka", "Redis"}, "backend.Embedded": {"kfake", "miniredis"}, "backend.Real": {"Kafka", "Redis"}, "backend.RealCluster": {"Kafka", "Redis"},
+	"backend.Each": {"kfake", "miniredis", "Kafka", "Redis"}, "backend.Embedded": {"kfake", "miniredis"}, "backend.Faulty": {"kfake", "miniredis"}, "backend.Real": {"Kafka", "Redis"}, "backend.RealCluster": {"Kafka", "Redis"},
 	"backend.EmbeddedKafka": {"kfake"}, "kfake.NewCluster": {"kfake"}, "backend.RealKafka": {"Kafka"}, "backend.OwnKafka": {"Kafka"},
 	"backend.EmbeddedRedis": {"miniredis"}, "miniredis.RunT": {"miniredis"}, "backend.RealRedis": {"Redis"}, "backend.RealRedisCluster": {"Redis"},
 }

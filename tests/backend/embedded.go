@@ -27,3 +27,15 @@ func EmbeddedKafka(t testing.TB) (brokers []string) {
 	note(t, "embedded kafka", "kfake")
 	return cluster.ListenAddrs()
 }
+
+// Faulty is Embedded with one broker, which a test can tell what to refuse.
+func Faulty(t testing.TB) (Backend, *kfake.Cluster) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
+	if err != nil {
+		t.Fatalf("start kfake: %v", err)
+	}
+	t.Cleanup(cluster.Close)
+	note(t, "embedded kafka", "kfake")
+	return Backend{Name: "embedded", Brokers: cluster.ListenAddrs(), Redis: []string{EmbeddedRedis(t)}, Prefix: Prefix()}, cluster
+}

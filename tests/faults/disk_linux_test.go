@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"switchboard/tests/backend"
+	"switchboard/tests/site/local"
 )
 
 // TestDiskFull lets the append-only file grow no further, as a full disk does: Redis answers MISCONF to every write, and reads on. A limit of
@@ -26,7 +27,7 @@ func TestDiskFull(t *testing.T) {
 	signal.Ignore(syscall.SIGXFSZ)
 	b := backend.Real(t)
 	signal.Reset(syscall.SIGXFSZ)
-	s := folded(t, b, options{})
+	s := folded(t, b, local.Options{})
 	limit := func(bytes any) {
 		t.Helper()
 		if out, err := exec.Command(prlimit, "--pid", fmt.Sprint(b.Server.PID()), fmt.Sprint("--fsize=", bytes, ":unlimited")).CombinedOutput(); err != nil {
@@ -34,8 +35,8 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 	for _, killed := range []bool{false, true} {
-		s.append(100)
-		s.caughtUp()
+		s.Append(100)
+		s.CaughtUp()
 		files, _ := filepath.Glob(filepath.Join(b.Server.Dir, "appendonlydir", "*.incr.aof"))
 		if len(files) != 1 {
 			t.Fatalf("append-only files: %v", files)
@@ -45,13 +46,13 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		limit(info.Size() + 500)
-		s.append(300)
-		s.until("Redis refuses to write", func() bool {
-			err := s.redis.Set(t.Context(), "probe", "x", 0).Err()
+		s.Append(300)
+		s.Until("Redis refuses to write", func() bool {
+			err := s.Redis.Set(t.Context(), "probe", "x", 0).Err()
 			return err != nil && strings.HasPrefix(err.Error(), "MISCONF")
 		})
-		s.until("the processor says so", func() bool { return s.proc.Ready() != nil })
-		if s.next(0) < 0 {
+		s.Until("the processor says so", func() bool { return s.Processor.Ready() != nil })
+		if s.Next(0) < 0 {
 			t.Error("nothing can be read any more")
 		}
 		if killed {
@@ -60,9 +61,9 @@ func TestDiskFull(t *testing.T) {
 		} else {
 			limit("unlimited")
 		}
-		s.caughtUp()
-		s.exact()
+		s.CaughtUp()
+		s.Exact()
 	}
 	s.noLetters()
-	s.halt()
+	s.Halt()
 }

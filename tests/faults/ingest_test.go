@@ -10,25 +10,21 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"switchboard/internal/app"
 	"switchboard/internal/avrowire"
 	"switchboard/internal/event"
 	"switchboard/tests/backend"
+	"switchboard/tests/site/local"
 )
 
-// door is an ingest of this process, and what it answered.
+// door is an ingest, and how many reports it was sent.
 type door struct {
-	*site
-	in   *app.Ingest
-	url  string
+	*local.Ingest
 	sent int
 }
 
@@ -42,28 +38,6 @@ type answered struct {
 type item struct {
 	Status  string `json:"status"`
 	EventID string `json:"event_id"`
-}
-
-func (s *site) door(dial app.Dialer) *door {
-	s.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	at, done := make(chan string, 1), make(chan error, 1)
-	in := &app.Ingest{Config: s.config, Logger: s.logger(), KafkaDial: dial, Listening: func(addr string) { at <- addr }}
-	go func() { done <- in.Run(ctx) }()
-	s.Cleanup(func() {
-		stop()
-		<-done
-	})
-	select {
-	case addr := <-at:
-		return &door{site: s, in: in, url: "http://" + addr + "/v1/reports"}
-	case err := <-done:
-		done <- err
-		s.Fatalf("the ingest ended with %v", err)
-	case <-time.After(patience):
-		s.Fatal("the ingest does not listen")
-	}
-	return nil
 }
 
 // post sends n calls that no other post sends.
@@ -81,7 +55,7 @@ func (d *door) post(n int) answered {
 	if err != nil {
 		panic(err)
 	}
-	resp, err := http.Post(d.url, "application/json", bytes.NewReader(raw))
+	resp, err := http.Post(d.URL, "application/json", bytes.NewReader(raw))
 	if err != nil {
 		return answered{}
 	}
@@ -98,17 +72,15 @@ func (s *site) log() map[string]int {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.facts = nil
+	s.Facts = nil
 	times := map[string]int{}
-	for p := range int32(partitions) {
-		s.records(p, func(r *kgo.Record) {
-			e, err := decoder.Decode(r.Value)
-			if err != nil {
-				s.Fatal(err)
-			}
-			times[e.Envelope().ID.String()]++
-			s.facts = append(s.facts, e)
-		})
+	for _, r := range s.Read(s.Reports) {
+		e, err := decoder.Decode(r.Value)
+		if err != nil {
+			s.Fatal(err)
+		}
+		times[e.Envelope().ID.String()]++
+		s.Facts = append(s.Facts, e)
 	}
 	return times
 }
@@ -120,15 +92,10 @@ func (s *site) log() map[string]int {
 //fault:h3 the same from one of two partitions: 503, accepted and unknown side by side; what was accepted is in the log
 func TestTooFewReplicas(t *testing.T) {
 	t.Parallel()
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(broker.Close)
-	b := backend.Backend{Name: "embedded", Brokers: broker.ListenAddrs(), Redis: []string{backend.EmbeddedRedis(t)}, Prefix: backend.Prefix()}
-	s := newSite(t, b, options{environ: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=500ms", "SWITCHBOARD_INGEST_INBOX=off"}})
-	s.start()
-	d := s.door(nil)
+	b, broker := backend.Faulty(t)
+	s := newSite(t, b, local.Options{Env: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=500ms", "SWITCHBOARD_INGEST_INBOX=off"}})
+	s.Start()
+	d := &door{Ingest: s.Ingest(nil)}
 	accepted := map[string]bool{}
 	for _, c := range []struct {
 		faulty []int32
@@ -137,7 +104,7 @@ func TestTooFewReplicas(t *testing.T) {
 		{nil, []string{"accepted"}}, {[]int32{0, 1}, []string{"unknown"}}, {[]int32{1}, []string{"accepted", "unknown"}},
 		{nil, []string{"accepted"}}, // and with it, in each partition, whatever waited before it
 	} {
-		fault := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.topic, Partitions: c.faulty, Err: kerr.NotEnoughReplicas, Count: -1})
+		fault := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.Reports, Partitions: c.faulty, Err: kerr.NotEnoughReplicas, Count: -1})
 		if c.faulty == nil {
 			fault.Remove()
 		}
@@ -162,15 +129,15 @@ func TestTooFewReplicas(t *testing.T) {
 			}
 		}
 	}
-	s.caughtUp()
+	s.CaughtUp()
 	log := s.log()
 	for id := range accepted {
 		if log[id] == 0 {
 			t.Errorf("%s was accepted, and is not in the log", id)
 		}
 	}
-	s.exact()
-	s.halt()
+	s.Exact()
+	s.Halt()
 }
 
 // valve is a network that lets nothing out while it is closed.
@@ -220,9 +187,9 @@ func TestKafkaIsSilent(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		const most = 100
-		s := newSite(t, b, options{environ: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=300ms", "SWITCHBOARD_INGEST_INBOX=off", fmt.Sprint("SWITCHBOARD_INGEST_MAX_BUFFERED_RECORDS=", most), "SWITCHBOARD_INGEST_MAX_EVENTS=100"}})
+		s := newSite(t, b, local.Options{Env: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=300ms", "SWITCHBOARD_INGEST_INBOX=off", fmt.Sprint("SWITCHBOARD_INGEST_MAX_BUFFERED_RECORDS=", most), "SWITCHBOARD_INGEST_MAX_EVENTS=100"}})
 		v := newValve()
-		d := s.door(v.dial)
+		d := &door{Ingest: s.Ingest(v.dial)}
 		t.Cleanup(func() { v.turn(false) }) // before the ingest is to end
 		if a := d.post(20); a.code != http.StatusAccepted {
 			t.Fatalf("%+v", a)
@@ -245,22 +212,22 @@ func TestKafkaIsSilent(t *testing.T) {
 		if got["accepted"] > 0 || got["unknown"] == 0 || got["unknown"] > most || got["not_sent"] == 0 {
 			t.Errorf("items %v, want at most %d unknown, the others not sent", got, most)
 		}
-		if err := d.in.Ready(); err == nil {
+		if err := d.Ready(); err == nil {
 			t.Error("the ingest says that all is well")
 		}
 		v.turn(false)
-		s.until("it is ready again", func() bool { return d.in.Ready() == nil })
-		s.until("it accepts again", func() bool { return d.post(20).code == http.StatusAccepted })
+		s.Until("it is ready again", func() bool { return d.Ready() == nil })
+		s.Until("it accepts again", func() bool { return d.post(20).code == http.StatusAccepted })
 		log := s.log()
 		for id := range sent {
 			if log[id] != 1 {
 				t.Errorf("%s was sent, and is %d times in the log", id, log[id])
 			}
 		}
-		s.start()
-		s.caughtUp()
-		s.exact()
-		s.halt()
+		s.Start()
+		s.CaughtUp()
+		s.Exact()
+		s.Halt()
 	})
 }
 
@@ -274,9 +241,9 @@ func TestBrokersDie(t *testing.T) {
 	}
 	servers := backend.OwnKafka(t, 3)
 	b := backend.Backend{Name: "three brokers", Brokers: servers.Brokers, Redis: []string{backend.RealRedis(t).Addr}, Prefix: backend.Prefix()}
-	s := newSite(t, b, options{copies: 3, environ: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=3s", "SWITCHBOARD_INGEST_INBOX=off"}})
-	s.start()
-	d := s.door(nil)
+	s := newSite(t, b, local.Options{Copies: 3, Env: []string{"SWITCHBOARD_INGEST_REQUEST_DEADLINE=3s", "SWITCHBOARD_INGEST_INBOX=off"}})
+	s.Start()
+	d := &door{Ingest: s.Ingest(nil)}
 
 	var mu sync.Mutex
 	accepted, codes := map[string]bool{}, map[int]int{}
@@ -299,7 +266,7 @@ func TestBrokersDie(t *testing.T) {
 	more := func(what string, code int) {
 		t.Helper()
 		before := count(code)
-		s.until(what, func() bool { return count(code) > before+3 })
+		s.Until(what, func() bool { return count(code) > before+3 })
 	}
 	more("accepted by three", http.StatusAccepted)
 	leader := s.leader(0)
@@ -320,7 +287,7 @@ func TestBrokersDie(t *testing.T) {
 	if codes[0] > 0 {
 		t.Errorf("%d requests were not answered", codes[0])
 	}
-	s.caughtUp()
+	s.CaughtUp()
 	log := s.log()
 	for id := range accepted {
 		if log[id] != 1 {
@@ -328,15 +295,15 @@ func TestBrokersDie(t *testing.T) {
 		}
 	}
 	t.Logf("%d accepted, %d in the log, answers %v", len(accepted), len(log), codes)
-	s.exact()
+	s.Exact()
 	s.noLetters()
-	s.halt()
+	s.Halt()
 }
 
 // leader is the broker that leads a partition, counted from 1.
 func (s *site) leader(p int32) int {
 	s.Helper()
-	topics, err := s.admin.ListTopics(s.Context(), s.topic)
+	topics, err := s.Admin.ListTopics(s.Context(), s.Reports)
 	if err != nil {
 		s.Fatal(err)
 	}

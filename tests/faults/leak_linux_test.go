@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchboard/tests/backend"
+	"switchboard/tests/site/local"
 )
 
 // TestNothingLeaks starts and ends a processor again and again, and lets Redis go away under it: goroutines and descriptors come back to what they were.
@@ -16,17 +17,17 @@ func TestNothingLeaks(t *testing.T) {
 	b := backend.Embedded(t)
 	server := backend.RealRedis(t)
 	b.Redis = []string{server.Addr}
-	s := newSite(t, b, options{})
+	s := newSite(t, b, local.Options{})
 	cycle := func() {
-		s.append(20)
-		s.start()
-		s.caughtUp()
-		claims := s.lane(0).LeaseChecks
+		s.Append(20)
+		s.Start()
+		s.CaughtUp()
+		claims := s.Lane(0).LeaseChecks
 		server.Kill()
 		server.Start()
-		s.until("it has looked again", func() bool { return s.lane(0).LeaseChecks > claims })
-		s.caughtUp()
-		s.halt()
+		s.Until("it has looked again", func() bool { return s.Lane(0).LeaseChecks > claims })
+		s.CaughtUp()
+		s.Halt()
 	}
 	cycle() // whatever is made once
 	count := func() (goroutines, files int) {
@@ -53,5 +54,5 @@ func TestNothingLeaks(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	s.exact()
+	s.Exact()
 }

@@ -16,6 +16,7 @@ import (
 	"switchboard/internal/pipeline"
 	"switchboard/internal/redisview"
 	"switchboard/tests/backend"
+	"switchboard/tests/site/local"
 )
 
 // TestTailOfTheFile cuts bytes off the append-only file under load, as a power cut does: in the middle of a command, of a transaction, and
@@ -24,13 +25,13 @@ import (
 //fault:p12 the append-only file cut at 1, 700 and 20,000 bytes from its end, under load
 func TestTailOfTheFile(t *testing.T) {
 	t.Parallel()
-	s := folded(t, backend.Real(t), options{})
-	before := s.serving(0)
+	s := folded(t, backend.Real(t), local.Options{})
+	before := s.Serving(0)
 	for _, cut := range []int64{1, 700, 20_000} {
-		s.append(300)
-		s.caughtUp()
-		s.b.Server.Kill()
-		files, err := filepath.Glob(filepath.Join(s.b.Server.Dir, "appendonlydir", "*.incr.aof"))
+		s.Append(300)
+		s.CaughtUp()
+		s.On.Server.Kill()
+		files, err := filepath.Glob(filepath.Join(s.On.Server.Dir, "appendonlydir", "*.incr.aof"))
 		if err != nil || len(files) != 1 {
 			t.Fatalf("append-only files: %v (%v)", files, err)
 		}
@@ -41,19 +42,19 @@ func TestTailOfTheFile(t *testing.T) {
 		if err := os.Truncate(files[0], max(0, info.Size()-cut)); err != nil {
 			t.Fatal(err)
 		}
-		s.b.Server.Start()
+		s.On.Server.Start()
 		if cut == 20_000 {
-			s.until("it is seen that something is lost", func() bool { return s.lane(0).Rollbacks+s.lane(1).Rollbacks > 0 })
+			s.Until("it is seen that something is lost", func() bool { return s.Lane(0).Rollbacks+s.Lane(1).Rollbacks > 0 })
 		}
-		s.append(100)
-		s.caughtUp()
+		s.Append(100)
+		s.CaughtUp()
 	}
-	s.exact()
+	s.Exact()
 	s.noLetters()
-	if s.serving(0) != before {
+	if s.Serving(0) != before {
 		t.Error("something was rebuilt")
 	}
-	s.halt()
+	s.Halt()
 }
 
 // primary is an address that can be moved to another server, as a Sentinel or a service name does.
@@ -80,47 +81,47 @@ func TestFailover(t *testing.T) {
 			if err := rdb.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 				t.Fatal(err)
 			}
-			s := newSite(t, b, options{})
+			s := newSite(t, b, local.Options{})
 			var at primary
 			at.at.Store(&b.Redis[0])
-			s.dial = at.dial
-			s.append(300)
-			s.start()
-			s.caughtUp()
-			before := s.serving(0)
-			s.until("the replica has it", func() bool {
+			s.RedisDial = at.dial
+			s.Append(300)
+			s.Start()
+			s.CaughtUp()
+			before := s.Serving(0)
+			s.Until("the replica has it", func() bool {
 				next, err := rdb.HGet(t.Context(), redisview.PosKey(before), "next").Int64()
-				return err == nil && next == s.next(0)
+				return err == nil && next == s.Next(0)
 			})
 			if err := rdb.ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil { // from here on it sees nothing
 				t.Fatal(err)
 			}
-			lagging := s.next(0)
-			s.append(500)
-			s.caughtUp()
+			lagging := s.Next(0)
+			s.Append(500)
+			s.CaughtUp()
 			if busy {
-				s.append(200) // some of them are on their way
+				s.Append(200) // some of them are on their way
 			}
 			at.at.Store(&replica.Addr)
-			s.b.Server.Kill()
+			s.On.Server.Kill()
 			began := time.Now()
-			s.redis = rdb
-			if next := s.next(0); next != lagging {
+			s.Redis = rdb
+			if next := s.Next(0); next != lagging {
 				t.Fatalf("the replica is at %d, want %d", next, lagging)
 			}
-			s.caughtUp()
+			s.CaughtUp()
 			if took := time.Since(began); !busy && took > 2*time.Second {
 				t.Errorf("healed after %v", took)
 			}
-			s.exact()
+			s.Exact()
 			s.noLetters()
-			if s.serving(0) != before {
+			if s.Serving(0) != before {
 				t.Error("something was rebuilt")
 			}
-			if s.lane(0).Rollbacks == 0 {
+			if s.Lane(0).Rollbacks == 0 {
 				t.Error("the rollback was not counted")
 			}
-			s.halt()
+			s.Halt()
 		})
 	}
 }
@@ -130,41 +131,41 @@ func TestFailover(t *testing.T) {
 //fault:p17 maxmemory reached: every commit aborted, nothing skipped, no dead letter, not ready; it heals
 func TestFull(t *testing.T) {
 	t.Parallel()
-	s := folded(t, backend.Real(t), options{})
+	s := folded(t, backend.Real(t), local.Options{})
 	limit := func(to string) {
 		t.Helper()
-		if err := s.redis.ConfigSet(t.Context(), "maxmemory", to).Err(); err != nil {
+		if err := s.Redis.ConfigSet(t.Context(), "maxmemory", to).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	limit("1mb") // less than an empty one takes
 	var at [partitions]int64
 	for p := range at {
-		at[p] = s.next(int32(p))
+		at[p] = s.Next(int32(p))
 	}
-	s.append(300)
-	s.until("refusals", func() bool {
+	s.Append(300)
+	s.Until("refusals", func() bool {
 		refused := 0
 		for p := range int32(partitions) {
-			if l := s.lane(p); l.Commits[pipeline.Aborted.String()]+l.Claims[pipeline.Aborted.String()] > 2 {
+			if l := s.Lane(p); l.Commits[pipeline.Aborted.String()]+l.Claims[pipeline.Aborted.String()] > 2 {
 				refused++
 			}
 		}
 		return refused == partitions
 	})
-	if err := s.proc.Ready(); err == nil {
+	if err := s.Processor.Ready(); err == nil {
 		t.Error("the processor says that all is well")
 	}
 	for p, next := range at {
-		if now := s.next(int32(p)); now != next {
+		if now := s.Next(int32(p)); now != next {
 			t.Errorf("partition %d moved from %d to %d", p, next, now)
 		}
 	}
 	limit("0")
-	s.caughtUp()
-	s.exact()
+	s.CaughtUp()
+	s.Exact()
 	s.noLetters()
-	s.halt()
+	s.Halt()
 }
 
 // TestUnsafeRedis: no processor starts on a Redis that may lose what it holds while it keeps the position.
@@ -173,29 +174,29 @@ func TestFull(t *testing.T) {
 //fault:p18 with an eviction policy: likewise
 func TestUnsafeRedis(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, backend.Real(t), options{})
+	s := newSite(t, backend.Real(t), local.Options{})
 	for setting, value := range map[string]string{"maxmemory-policy": "allkeys-lru", "appendonly": "no"} {
-		was := s.redis.ConfigGet(t.Context(), setting).Val()[setting]
-		if err := s.redis.ConfigSet(t.Context(), setting, value).Err(); err != nil {
+		was := s.Redis.ConfigGet(t.Context(), setting).Val()[setting]
+		if err := s.Redis.ConfigSet(t.Context(), setting, value).Err(); err != nil {
 			t.Fatal(err)
 		}
-		s.start()
+		s.Start()
 		var unsafe *redisview.UnsafeRedis
-		if err := s.ended(); !errors.As(err, &unsafe) || !strings.Contains(err.Error(), setting) {
+		if err := s.Ended(); !errors.As(err, &unsafe) || !strings.Contains(err.Error(), setting) {
 			t.Errorf("%s %s: the processor ended with %v", setting, value, err)
 		}
-		if err := s.redis.ConfigSet(t.Context(), setting, was).Err(); err != nil {
+		if err := s.Redis.ConfigSet(t.Context(), setting, was).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := s.redis.DBSize(t.Context()).Val(); n != 0 {
+	if n := s.Redis.DBSize(t.Context()).Val(); n != 0 {
 		t.Errorf("%d keys were written", n)
 	}
-	s.append(100)
-	s.start()
-	s.caughtUp()
-	s.exact()
-	s.halt()
+	s.Append(100)
+	s.Start()
+	s.CaughtUp()
+	s.Exact()
+	s.Halt()
 }
 
 // TestAnotherType puts a string where a hash or a sorted set belongs: the partition stops, and its next owner builds a generation beside the
@@ -208,41 +209,41 @@ func TestAnotherType(t *testing.T) {
 	for _, name := range []string{"card:", "top:"} {
 		t.Run(strings.TrimSuffix(name, ":"), func(t *testing.T) {
 			t.Parallel()
-			s := folded(t, backend.Real(t), options{})
-			s.config.Processor.CacheBytes = 0 // every subject is read again
-			s.halt()
-			broken, other := s.serving(0), s.serving(1)
-			keys, err := s.redis.Keys(t.Context(), redisview.Prefix(broken)+name+"*").Result()
+			s := folded(t, backend.Real(t), local.Options{})
+			s.Config.Processor.CacheBytes = 0 // every subject is read again
+			s.Halt()
+			broken, other := s.Serving(0), s.Serving(1)
+			keys, err := s.Redis.Keys(t.Context(), redisview.Prefix(broken)+name+"*").Result()
 			if err != nil || len(keys) == 0 {
 				t.Fatalf("no keys (%v)", err)
 			}
 			for _, key := range keys {
-				if err := s.redis.Set(t.Context(), key, "of somebody else", 0).Err(); err != nil {
+				if err := s.Redis.Set(t.Context(), key, "of somebody else", 0).Err(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			s.start()
-			s.append(200)
-			s.until("the partition stops", func() bool { return s.lane(0).Stopped != nil })
-			if why := s.lane(0).Stopped; why.Rule != 3 || !strings.Contains(why.Error(), "WRONGTYPE") || !strings.Contains(why.Hint, "start") {
+			s.Start()
+			s.Append(200)
+			s.Until("the partition stops", func() bool { return s.Lane(0).Stopped != nil })
+			if why := s.Lane(0).Stopped; why.Rule != 3 || !strings.Contains(why.Error(), "WRONGTYPE") || !strings.Contains(why.Hint, "start") {
 				t.Errorf("stopped by rule %d: %v", why.Rule, why)
 			}
-			if err := s.proc.Ready(); err == nil {
+			if err := s.Processor.Ready(); err == nil {
 				t.Error("the processor says that all is well")
 			}
-			end := s.ends()[1]
-			s.until("the other partition goes on", func() bool { return s.next(1) == end })
-			s.halt()
-			s.start()
-			s.until("another generation serves", func() bool { return s.serving(0) != broken })
-			s.append(100)
-			s.caughtUp()
-			s.exact()
+			end := s.Ends()[1]
+			s.Until("the other partition goes on", func() bool { return s.Next(1) == end })
+			s.Halt()
+			s.Start()
+			s.Until("another generation serves", func() bool { return s.Serving(0) != broken })
+			s.Append(100)
+			s.CaughtUp()
+			s.Exact()
 			s.noLetters()
-			if s.serving(1) != other {
+			if s.Serving(1) != other {
 				t.Error("the other partition was rebuilt")
 			}
-			s.halt()
+			s.Halt()
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"switchboard/internal/pipeline"
 	"switchboard/tests/backend"
+	"switchboard/tests/site/local"
 )
 
 // slowly is a network on which each write takes a while.
@@ -36,30 +37,30 @@ func (c *slowConn) Write(b []byte) (int, error) {
 func TestSlowRedis(t *testing.T) {
 	t.Parallel()
 	b := backend.Embedded(t)
-	s := newSite(t, b, options{environ: []string{
+	s := newSite(t, b, local.Options{Env: []string{
 		"SWITCHBOARD_PROCESSOR_SESSION_TIMEOUT=6s", "SWITCHBOARD_PROCESSOR_BATCH_LIVE_EVENTS=50", "SWITCHBOARD_PROCESSOR_BATCH_CATCHUP_EVENTS=200", "SWITCHBOARD_PROCESSOR_QUEUE_BYTES=1MiB",
 	}})
 	var slow slowly
-	s.dial = slow.dial
-	s.append(200)
-	s.start()
-	s.caughtUp()
+	s.RedisDial = slow.dial
+	s.Append(200)
+	s.Start()
+	s.CaughtUp()
 	var claims [partitions]int64
 	for p := range claims {
-		claims[p] = s.lane(int32(p)).Claims[pipeline.Applied.String()]
+		claims[p] = s.Lane(int32(p)).Claims[pipeline.Applied.String()]
 	}
 	slow.by.Store(int64(700 * time.Millisecond))
-	s.append(2000)
-	began := s.next(0)
-	s.until("it moves all the same", func() bool { return s.next(0) > began+200 })
+	s.Append(2000)
+	began := s.Next(0)
+	s.Until("it moves all the same", func() bool { return s.Next(0) > began+200 })
 	slow.by.Store(0)
-	s.caughtUp()
-	s.exact()
+	s.CaughtUp()
+	s.Exact()
 	s.noLetters()
 	for p, n := range claims {
-		if now := s.lane(int32(p)).Claims[pipeline.Applied.String()]; now != n {
+		if now := s.Lane(int32(p)).Claims[pipeline.Applied.String()]; now != n {
 			t.Errorf("partition %d was claimed %d times, then %d", p, n, now)
 		}
 	}
-	s.halt()
+	s.Halt()
 }
