@@ -19,8 +19,8 @@ import (
 func (s *site) decided(p int32, rule int) pipeline.Decision {
 	s.Helper()
 	var d pipeline.Decision
-	s.until("a decision by the rule", func() bool {
-		d = s.proc.Lanes()[s.partition(p)].Decision
+	s.Until("a decision by the rule", func() bool {
+		d = s.Lane(p).Decision
 		return d.Rule == rule
 	})
 	return d
@@ -30,8 +30,8 @@ func (s *site) decided(p int32, rule int) pipeline.Decision {
 func (s *site) stopped(p int32, rule int, says string) {
 	s.Helper()
 	var why *pipeline.Stopped
-	s.until("the partition stops", func() bool {
-		why = s.proc.Lanes()[s.partition(p)].Stopped
+	s.Until("the partition stops", func() bool {
+		why = s.Lane(p).Stopped
 		return why != nil
 	})
 	if why.Rule != rule || !strings.Contains(why.Error(), says) {
@@ -42,10 +42,10 @@ func (s *site) stopped(p int32, rule int, says string) {
 // folded is a site with facts that are folded, and a processor that has stopped.
 func folded(t *testing.T, b backend.Backend, n int) *site {
 	s := newSite(t, b)
-	s.append(n)
-	s.start()
-	s.caughtUp()
-	s.halt()
+	s.Append(n)
+	s.Start()
+	s.CaughtUp()
+	s.Halt()
 	return s
 }
 
@@ -57,33 +57,33 @@ func TestGroupIsNoPosition(t *testing.T) {
 		s := folded(t, b, 300)
 		before := s.serving(0)
 		if b.Name == "embedded" {
-			if _, err := s.admin.DeleteOffsets(t.Context(), s.group, kadm.TopicsSet{s.topic: {0: {}, 1: {}}}); err != nil {
+			if _, err := s.Admin.DeleteOffsets(t.Context(), s.group, kadm.TopicsSet{s.Reports: {0: {}, 1: {}}}); err != nil {
 				t.Fatal(err)
 			}
 		} else {
-			s.consumerGroups("--delete-offsets", "--topic", s.topic)
+			s.consumerGroups("--delete-offsets", "--topic", s.Reports)
 		}
-		s.append(100)
-		s.start()
-		s.caughtUp()
+		s.Append(100)
+		s.Start()
+		s.CaughtUp()
 		s.decided(0, 9)
-		s.halt()
+		s.Halt()
 		if b.Name == "embedded" {
-			if _, err := s.admin.DeleteGroup(t.Context(), s.group); err != nil {
+			if _, err := s.Admin.DeleteGroup(t.Context(), s.group); err != nil {
 				t.Fatal(err)
 			}
 		} else {
 			s.consumerGroups("--delete")
 		}
-		s.append(100)
-		s.start()
-		s.caughtUp()
+		s.Append(100)
+		s.Start()
+		s.CaughtUp()
 		s.decided(0, 9)
-		s.exact(s.facts)
+		s.Exact()
 		if s.serving(0) != before {
 			t.Error("something was rebuilt")
 		}
-		s.halt()
+		s.Halt()
 	})
 }
 
@@ -93,21 +93,16 @@ func TestGroupIsNoPosition(t *testing.T) {
 func TestResetForward(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 200)
-		s.append(200)
-		ends, err := s.admin.ListEndOffsets(t.Context(), s.topic)
-		if err != nil {
-			t.Fatal(err)
-		}
-		end0, _ := ends.Lookup(s.topic, 0)
-		end1, _ := ends.Lookup(s.topic, 1)
-		s.reset("--to-latest", map[int32]int64{0: end0.Offset, 1: end1.Offset})
-		s.start()
+		s.Append(200)
+		ends := s.Ends()
+		s.reset("--to-latest", map[int32]int64{0: ends[0], 1: ends[1]})
+		s.Start()
 		if d := s.decided(0, 10); !strings.Contains(d.Why, "reset forward") || !strings.Contains(d.Why, "older dump") {
 			t.Errorf("says %q", d.Why)
 		}
-		s.caughtUp()
-		s.exact(s.facts)
-		s.halt()
+		s.CaughtUp()
+		s.Exact()
+		s.Halt()
 	})
 }
 
@@ -129,29 +124,29 @@ func TestRefusals(t *testing.T) {
 			backend.Each(t, func(t *testing.T, b backend.Backend) {
 				s := folded(t, b, 200)
 				var o kadm.Offsets
-				o.Add(kadm.Offset{Topic: s.topic, Partition: 0, At: c.offset, LeaderEpoch: -1, Metadata: c.metadata})
-				if err := s.admin.CommitAllOffsets(t.Context(), s.group, o); err != nil {
+				o.Add(kadm.Offset{Topic: s.Reports, Partition: 0, At: c.offset, LeaderEpoch: -1, Metadata: c.metadata})
+				if err := s.Admin.CommitAllOffsets(t.Context(), s.group, o); err != nil {
 					t.Fatal(err)
 				}
-				s.append(100)
-				s.start()
-				s.caughtUp()
-				s.exact(s.facts)
+				s.Append(100)
+				s.Start()
+				s.CaughtUp()
+				s.Exact()
 				d := s.decided(0, c.rule)
 				if d.Action != pipeline.Refuse || !strings.Contains(d.Why, c.says) || d.Hint == "" {
 					t.Errorf("decided %+v", d)
 				}
-				if err := s.proc.Ready(); err == nil {
+				if err := s.Processor.Ready(); err == nil {
 					t.Error("the processor says that all is well")
 				}
-				got, err := s.admin.FetchOffsets(t.Context(), s.group)
+				got, err := s.Admin.FetchOffsets(t.Context(), s.group)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if at, _ := got.Lookup(s.topic, 0); at.At != c.offset || at.Metadata != c.metadata {
+				if at, _ := got.Lookup(s.Reports, 0); at.At != c.offset || at.Metadata != c.metadata {
 					t.Errorf("the group was told %+v", at)
 				}
-				s.halt()
+				s.Halt()
 			})
 		})
 	}
@@ -164,28 +159,23 @@ func TestRefusals(t *testing.T) {
 func TestDeletedHead(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 100)
-		s.append(200)
-		ends, err := s.admin.ListEndOffsets(t.Context(), s.topic)
-		if err != nil {
-			t.Fatal(err)
-		}
-		end, _ := ends.Lookup(s.topic, 0)
+		s.Append(200)
 		var o kadm.Offsets
-		o.AddOffset(s.topic, 0, end.Offset, -1)
-		if _, err := s.admin.DeleteRecords(t.Context(), o); err != nil {
+		o.AddOffset(s.Reports, 0, s.Ends()[0], -1)
+		if _, err := s.Admin.DeleteRecords(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		s.start()
+		s.Start()
 		s.stopped(0, 5, "deleted unread")
 		before := s.serving(0)
-		s.replay(true, s.partition(0))
-		s.until("what is left is served", func() bool { return s.serving(0) != before })
-		s.facts = slices.DeleteFunc(s.facts, func(e event.Event) bool { return event.PartitionOf(e.Envelope().Subject, partitions) == 0 })
-		s.append(100)
-		s.caughtUp()
-		s.exact(s.facts)
+		s.replay(true, s.Partition(0))
+		s.Until("what is left is served", func() bool { return s.serving(0) != before })
+		s.Facts = slices.DeleteFunc(s.Facts, func(e event.Event) bool { return event.PartitionOf(e.Envelope().Subject, partitions) == 0 })
+		s.Append(100)
+		s.CaughtUp()
+		s.Exact()
 		s.ready()
-		s.halt()
+		s.Halt()
 	})
 }
 
@@ -195,20 +185,20 @@ func TestDeletedHead(t *testing.T) {
 func TestRecreatedTopic(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 100)
-		if _, err := s.admin.DeleteTopics(t.Context(), s.topic); err != nil {
+		if _, err := s.Admin.DeleteTopics(t.Context(), s.Reports); err != nil {
 			t.Fatal(err)
 		}
 		s.recreate()
-		s.facts = nil
-		s.append(50)
-		s.start()
+		s.Facts = nil
+		s.Append(50)
+		s.Start()
 		s.stopped(0, 1, "replay adopt")
-		s.halt()
+		s.Halt()
 		s.adopt()
-		s.start()
-		s.caughtUp()
-		s.exact(s.facts)
-		s.halt()
+		s.Start()
+		s.CaughtUp()
+		s.Exact()
+		s.Halt()
 	})
 }
 
@@ -219,31 +209,31 @@ func TestRecreatedTopic(t *testing.T) {
 func TestRecreatedUnderAProcessor(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
-		s.append(200)
-		s.start()
-		s.caughtUp()
+		s.Append(200)
+		s.Start()
+		s.CaughtUp()
 		before := s.servingAll()
-		if _, err := s.admin.DeleteTopics(t.Context(), s.topic); err != nil {
+		if _, err := s.Admin.DeleteTopics(t.Context(), s.Reports); err != nil {
 			t.Fatal(err)
 		}
 		s.recreate()
-		s.facts = nil
-		s.append(300)
+		s.Facts = nil
+		s.Append(300)
 		for p := range int32(partitions) {
 			s.stopped(p, 1, "replay adopt")
 		}
 		s.adopt()
-		s.caughtUp()
-		s.append(100) // through the group's reader, whose client knew the old topic
-		s.caughtUp()
-		s.exact(s.facts)
+		s.CaughtUp()
+		s.Append(100) // through the group's reader, whose client knew the old topic
+		s.CaughtUp()
+		s.Exact()
 		for p, g := range s.servingAll() {
 			if g == before[p] {
 				t.Errorf("partition %d is still served by what was folded from the old topic", p)
 			}
 		}
 		s.ready()
-		s.halt()
+		s.Halt()
 	})
 }
 
@@ -254,17 +244,17 @@ func TestRecreatedUnderAProcessor(t *testing.T) {
 func TestMorePartitions(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
-		s.append(200)
-		s.start()
-		s.caughtUp()
-		if _, err := s.admin.CreatePartitions(t.Context(), 1, s.topic); err != nil {
+		s.Append(200)
+		s.Start()
+		s.CaughtUp()
+		if _, err := s.Admin.CreatePartitions(t.Context(), 1, s.Reports); err != nil {
 			t.Fatal(err)
 		}
 		for p := range int32(partitions) {
 			s.stopped(p, 1, "had 2 partitions and has 3")
 		}
-		s.halt()
-		again := &app.Processor{Config: s.config, Logger: s.logger(), Version: "replay"}
+		s.Halt()
+		again := &app.Processor{Config: s.Config, Logger: s.Logger, Version: "replay"}
 		if err := again.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "partitions") {
 			t.Errorf("a processor that starts says %v", err)
 		}
@@ -283,14 +273,14 @@ func TestCrashInTheMiddle(t *testing.T) {
 	if current, end, lag := s.described(0); current <= 0 || current >= end || lag != end-current {
 		t.Errorf("--describe shows offset %d of %d, lag %d: no progress of the build", current, end, lag)
 	}
-	s.start()
-	s.until("the flip", func() bool { return s.serving(0) != before })
+	s.Start()
+	s.Until("the flip", func() bool { return s.serving(0) != before })
 	if s.serving(0) != builder {
 		t.Errorf("generation %s serves, %s was being built", s.serving(0), builder)
 	}
-	s.caughtUp()
-	s.exact(s.facts)
-	s.halt()
+	s.CaughtUp()
+	s.Exact()
+	s.Halt()
 }
 
 // TestReplayRun: an operator asks for new generations; they have the read models that are configured now, while those that serve keep what they
@@ -298,28 +288,28 @@ func TestCrashInTheMiddle(t *testing.T) {
 func TestReplayRun(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
-		all := s.config.Processor.Views
-		s.config.Processor.Views = []string{"card", "timeline"}
-		s.append(300)
-		s.start()
-		s.caughtUp()
-		s.halt()
-		s.config.Processor.Views = all
+		all := s.Config.Processor.Views
+		s.Config.Processor.Views = []string{"card", "timeline"}
+		s.Append(300)
+		s.Start()
+		s.CaughtUp()
+		s.Halt()
+		s.Config.Processor.Views = all
 		before := s.servingAll()
-		s.start()
-		s.append(100)
-		s.caughtUp()
+		s.Start()
+		s.Append(100)
+		s.CaughtUp()
 		if s.servingAll() != before {
 			t.Error("another configuration built by itself")
 		}
-		s.replay(false, s.partition(0), s.partition(1))
+		s.replay(false, s.Partition(0), s.Partition(1))
 		for p := range int32(partitions) {
-			s.until("the flip", func() bool { return s.serving(p) != before[p] })
+			s.Until("the flip", func() bool { return s.serving(p) != before[p] })
 		}
-		s.append(50)
-		s.caughtUp()
-		s.exact(s.facts)
-		s.halt()
+		s.Append(50)
+		s.CaughtUp()
+		s.Exact()
+		s.Halt()
 	})
 }
 
@@ -329,16 +319,16 @@ func TestRollback(t *testing.T) {
 		s := folded(t, b, 300)
 		before := s.serving(0)
 		s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
-		s.start()
-		s.until("the flip", func() bool { return s.serving(0) != before })
-		s.append(200)
-		s.caughtUp()
+		s.Start()
+		s.Until("the flip", func() bool { return s.serving(0) != before })
+		s.Append(200)
+		s.CaughtUp()
 		s.rollback(0)
-		s.until("the old one serves again", func() bool { return s.serving(0) == before })
-		s.append(50)
-		s.caughtUp()
-		s.exact(s.facts)
-		s.halt()
+		s.Until("the old one serves again", func() bool { return s.serving(0) == before })
+		s.Append(50)
+		s.CaughtUp()
+		s.Exact()
+		s.Halt()
 	})
 }
 
@@ -347,17 +337,17 @@ func TestOldGenerationsGo(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := folded(t, b, 100)
 		before := s.serving(0)
-		s.config.Processor.KeepGenerations = 200 * time.Millisecond
+		s.Config.Processor.KeepGenerations = 200 * time.Millisecond
 		s.reset("--to-earliest", map[int32]int64{0: 0, 1: 0})
-		s.start()
-		s.until("the flip", func() bool { return s.serving(0) != before })
-		prefix := redisview.Prefix(pipeline.LaneID{Partition: s.partition(0), Generation: before})
-		s.until("the old generation is gone", func() bool {
-			keys, err := s.redis.Keys(t.Context(), prefix+"*").Result()
+		s.Start()
+		s.Until("the flip", func() bool { return s.serving(0) != before })
+		prefix := redisview.Prefix(pipeline.LaneID{Partition: s.Partition(0), Generation: before})
+		s.Until("the old generation is gone", func() bool {
+			keys, err := s.Redis.Keys(t.Context(), prefix+"*").Result()
 			return err == nil && len(keys) == 0
 		})
-		s.caughtUp()
-		s.exact(s.facts)
-		s.halt()
+		s.CaughtUp()
+		s.Exact()
+		s.Halt()
 	})
 }

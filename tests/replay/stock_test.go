@@ -17,7 +17,7 @@ import (
 func (s *site) consumerGroups(args ...string) string {
 	s.Helper()
 	cmd := exec.Command("../../deploy/local/kafka-tool", append([]string{"consumer-groups", "--group", s.group}, args...)...)
-	cmd.Env = append(os.Environ(), "SWITCHBOARD_KAFKA_BROKERS="+strings.Join(s.b.Brokers, ","))
+	cmd.Env = append(os.Environ(), "SWITCHBOARD_KAFKA_BROKERS="+strings.Join(s.On.Brokers, ","))
 	out, err := cmd.CombinedOutput()
 	if err != nil || strings.Contains(string(out), "Error") {
 		s.Fatalf("kafka-consumer-groups %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -31,7 +31,7 @@ func (s *site) described(p int32) (current, end, lag int64) {
 	out := s.consumerGroups("--describe")
 	for line := range strings.Lines(out) {
 		f := strings.Fields(line) // GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG ...
-		if len(f) < 6 || f[1] != s.topic || f[2] != strconv.Itoa(int(p)) {
+		if len(f) < 6 || f[1] != s.Reports || f[2] != strconv.Itoa(int(p)) {
 			continue
 		}
 		for i, to := range []*int64{&current, &end, &lag} {
@@ -53,38 +53,38 @@ func (s *site) described(p int32) (current, end, lag int64) {
 func TestStockResets(t *testing.T) {
 	b := backend.Real(t)
 	s := newSite(t, b)
-	s.append(300)
+	s.Append(300)
 	s.snapshot()
-	manifests, cut := s.manifests(), s.ends()
+	manifests, cut := s.manifests(), s.Ends()
 	instant := time.Now().Truncate(time.Millisecond).Add(time.Millisecond) // append times have milliseconds
 	<-time.After(time.Until(instant))
-	s.append(200)
-	s.start()
-	s.caughtUp()
-	s.halt()
+	s.Append(200)
+	s.Start()
+	s.CaughtUp()
+	s.Halt()
 	start := [partitions]string{pipeline.SeedStart, pipeline.SeedStart}
 	for _, reset := range []struct {
 		topic string // as --topic has it
 		to    []string
 		seeds [partitions]string // of the partitions that are built; empty: left alone
 	}{
-		{s.topic, []string{"--to-datetime", instant.UTC().Format("2006-01-02T15:04:05.000")}, manifests},
-		{s.topic + ":0", []string{"--to-offset", fmt.Sprint(cut[0] + 20)}, [partitions]string{0: manifests[0]}},
-		{s.topic + ":1", []string{"--shift-by", "-5"}, [partitions]string{1: manifests[1]}},
-		{s.topic + ":1", []string{"--to-earliest"}, [partitions]string{1: start[1]}},
-		{s.topic, []string{"--to-earliest"}, start},
+		{s.Reports, []string{"--to-datetime", instant.UTC().Format("2006-01-02T15:04:05.000")}, manifests},
+		{s.Reports + ":0", []string{"--to-offset", fmt.Sprint(cut[0] + 20)}, [partitions]string{0: manifests[0]}},
+		{s.Reports + ":1", []string{"--shift-by", "-5"}, [partitions]string{1: manifests[1]}},
+		{s.Reports + ":1", []string{"--to-earliest"}, [partitions]string{1: start[1]}},
+		{s.Reports, []string{"--to-earliest"}, start},
 	} {
 		before := s.servingAll()
 		s.consumerGroups(append([]string{"--topic", reset.topic, "--reset-offsets", "--execute"}, reset.to...)...)
-		s.start()
+		s.Start()
 		for p, seed := range reset.seeds {
 			if seed != "" {
-				s.until("the flip", func() bool { return s.serving(int32(p)) != before[p] })
+				s.Until("the flip", func() bool { return s.serving(int32(p)) != before[p] })
 			}
 		}
-		s.append(20)
-		s.caughtUp()
-		s.exact(s.facts)
+		s.Append(20)
+		s.CaughtUp()
+		s.Exact()
 		for p, seed := range reset.seeds {
 			switch {
 			case seed == "" && s.serving(int32(p)) != before[p]:
@@ -93,23 +93,23 @@ func TestStockResets(t *testing.T) {
 				t.Errorf("%s %v: partition %d begins at %q, want %q", reset.topic, reset.to, p, s.seedOf(int32(p)), seed)
 			}
 		}
-		s.halt()
+		s.Halt()
 	}
 }
 
 // halfway runs a processor until it is in the middle of a build of partition 0, and stops it there. It returns what is built.
 func (s *site) halfway() (builder pipeline.Generation) {
 	s.Helper()
-	batch := s.config.Processor.Batch
-	s.config.Processor.Batch.CatchupEvents, s.config.Processor.Batch.LiveEvents = 1, 1 // slow
-	s.start()
-	s.until("the build has begun", func() bool {
-		lane := s.proc.Lanes()[s.partition(0)]
+	batch := s.Config.Processor.Batch
+	s.Config.Processor.Batch.CatchupEvents, s.Config.Processor.Batch.LiveEvents = 1, 1 // slow
+	s.Start()
+	s.Until("the build has begun", func() bool {
+		lane := s.Lane(0)
 		builder = lane.Building
 		return builder != "" && lane.BuildNext > 10
 	})
-	s.halt()
-	s.config.Processor.Batch = batch
+	s.Halt()
+	s.Config.Processor.Batch = batch
 	return builder
 }
 
@@ -129,30 +129,30 @@ func TestResetDuringBuild(t *testing.T) {
 		}
 
 		s.reset("--to-offset 20", map[int32]int64{0: 20, 1: 20})
-		s.start()
-		s.until("the refusal", func() bool {
-			d := s.proc.Lanes()[s.partition(0)].Decision
+		s.Start()
+		s.Until("the refusal", func() bool {
+			d := s.Lane(0).Decision
 			return d.Rule == 8 && d.Action == pipeline.Refuse
 		})
-		if s.proc.Ready() == nil {
+		if s.Processor.Ready() == nil {
 			t.Error("the processor says that all is well")
 		}
-		s.append(100)
-		s.caughtUp()
-		s.exact(s.facts)
+		s.Append(100)
+		s.CaughtUp()
+		s.Exact()
 		if s.serving(0) != before || s.stateOf(0, first) != pipeline.Discarded {
 			t.Errorf("%s serves, %s is %s; want %s, and it discarded", s.serving(0), first, s.stateOf(0, first), before)
 		}
-		s.halt()
+		s.Halt()
 
 		toEarliest()
-		s.start()
-		s.until("the flip", func() bool { return s.serving(0) != before })
-		s.caughtUp()
-		s.exact(s.facts)
+		s.Start()
+		s.Until("the flip", func() bool { return s.serving(0) != before })
+		s.CaughtUp()
+		s.Exact()
 		if s.serving(0) == first {
 			t.Error("the build that was given up serves")
 		}
-		s.halt()
+		s.Halt()
 	})
 }

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,67 +35,67 @@ func TestTruncated(t *testing.T) {
 		server := backend.RealRedis(t)
 		s := newSite(t, backend.Backend{Name: "real", Brokers: own.Brokers, Redis: []string{server.Addr}, Prefix: backend.Prefix(), Server: server})
 		sites[i] = s
-		s.append(300)
-		lost[i] = lostTail{kept: len(s.facts), cut: s.ends()}
+		s.Append(300)
+		lost[i] = lostTail{kept: len(s.Facts), cut: s.Ends()}
 		if kind.snapshots {
 			s.snapshot()
 			lost[i].manifests = s.manifests()
 		}
-		s.append(200)
+		s.Append(200)
 		if kind.snapshots {
 			s.snapshot() // of what is lost
 		}
-		s.start()
-		s.caughtUp()
-		s.exact(s.facts)
-		lost[i].ends, lost[i].served = s.ends(), s.servingAll()
+		s.Start()
+		s.CaughtUp()
+		s.Exact()
+		lost[i].ends, lost[i].served = s.Ends(), s.servingAll()
 		if !kind.running {
-			s.halt()
+			s.Halt()
 		}
 	}
 	own.Kill(t, 1)
 	for i, s := range sites {
 		for p, offset := range lost[i].cut {
-			own.Cut(t, 1, s.topic, int32(p), offset)
+			own.Cut(t, 1, s.Reports, int32(p), offset)
 		}
 	}
 	own.Start(t)
 	for i, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			s, was := sites[i], &lost[i]
-			s.T = t
-			s.facts = s.facts[:was.kept]
-			if got := s.ends(); got != was.cut {
+			s.TB = t
+			s.Facts = s.Facts[:was.kept]
+			if got := s.Ends(); !slices.Equal(got, was.cut) {
 				t.Fatalf("the log ends at %v, it was cut at %v", got, was.cut)
 			}
 			if kind.overwritten {
-				s.append(600)
-				for p, end := range s.ends() {
+				s.Append(600)
+				for p, end := range s.Ends() {
 					if end <= was.ends[p] {
 						t.Fatalf("partition %d ends at %d, the position is %d: write more", p, end, was.ends[p])
 					}
 				}
 			}
 			if !kind.running {
-				s.start()
+				s.Start()
 			}
 			for p := range int32(partitions) {
-				s.until("the flip", func() bool { return s.serving(p) != was.served[p] })
+				s.Until("the flip", func() bool { return s.serving(p) != was.served[p] })
 			}
-			s.append(100)
-			s.caughtUp()
-			s.exact(s.facts)
+			s.Append(100)
+			s.CaughtUp()
+			s.Exact()
 			s.rebuilt(was, kind.overwritten)
-			s.halt()
+			s.Halt()
 		})
 	}
 }
 
 // lostTail is what a site had before its log lost its tail.
 type lostTail struct {
-	kept      int               // facts that stay
-	cut       [partitions]int64 // where the log ends then
-	ends      [partitions]int64 // where it ended, and the position was
+	kept      int     // facts that stay
+	cut       []int64 // where the log ends then
+	ends      []int64 // where it ended, and the position was
 	served    [partitions]pipeline.Generation
 	manifests [partitions]string // of the snapshots that stay usable; empty: none
 }
@@ -106,13 +107,13 @@ func (s *site) rebuilt(was *lostTail, overwritten bool) {
 	if overwritten {
 		says = "the log was truncated and overwritten: leader epoch"
 	}
-	models, err := redisview.New(redisview.Options{Addrs: s.b.Redis})
+	models, err := redisview.New(redisview.Options{Addrs: s.On.Redis})
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer models.Close()
 	for p := range int32(partitions) {
-		pos, found, err := models.Position(s.Context(), pipeline.LaneID{Partition: s.partition(p), Generation: was.served[p]})
+		pos, found, err := models.Position(s.Context(), pipeline.LaneID{Partition: s.Partition(p), Generation: was.served[p]})
 		if err != nil || !found || pos.Next != was.ends[p] {
 			s.Errorf("partition %d: the old generation is at %d (%v), it was at %d and is folded no further", p, pos.Next, err, was.ends[p])
 		}
@@ -123,25 +124,11 @@ func (s *site) rebuilt(was *lostTail, overwritten bool) {
 		if got := s.seedOf(p); got != want {
 			s.Errorf("partition %d was folded from %q, want %q", p, got, want)
 		}
-		lines, err := models.List(s.Context(), s.partition(p))
+		lines, err := models.List(s.Context(), s.Partition(p))
 		if err != nil || len(lines) != 2 || !strings.HasPrefix(lines[0].Reason, says) {
 			s.Errorf("partition %d: the list of generations does not say what was lost: %+v (%v)", p, lines, err)
 		}
 	}
-}
-
-// ends is where the log ends.
-func (s *site) ends() (ends [partitions]int64) {
-	s.Helper()
-	list, err := s.admin.ListEndOffsets(s.Context(), s.topic)
-	if err != nil {
-		s.Fatal(err)
-	}
-	for p := range int32(partitions) {
-		end, _ := list.Lookup(s.topic, p)
-		ends[p] = end.Offset
-	}
-	return ends
 }
 
 func (s *site) servingAll() (all [partitions]pipeline.Generation) {
@@ -154,13 +141,13 @@ func (s *site) servingAll() (all [partitions]pipeline.Generation) {
 // manifests is the newest usable snapshot of each partition, as a position names it.
 func (s *site) manifests() (all [partitions]string) {
 	s.Helper()
-	snapshots, err := app.OpenSnapshots(s.config, s.logger())
+	snapshots, err := app.OpenSnapshots(s.Config, s.Logger)
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer snapshots.Close()
 	for p := range int32(partitions) {
-		m, refused, err := snapshots.Newest(s.Context(), s.partition(p))
+		m, refused, err := snapshots.Newest(s.Context(), s.Partition(p))
 		if err != nil || m == nil {
 			s.Fatalf("no snapshot of partition %d: %v (%v)", p, refused, err)
 		}
