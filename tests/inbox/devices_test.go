@@ -15,7 +15,6 @@ import (
 func TestDevices(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
-		topic := b.Prefix + "devices.lifecycle"
 		want := map[event.ID]bool{}
 		var records []*kgo.Record
 		put := func(value []byte) *kgo.Record {
@@ -25,7 +24,7 @@ func TestDevices(t *testing.T) {
 		}
 		for _, name := range []string{"kitchen", "cellar", "roof"} {
 			d := event.DeviceSubmitted{Kind: "renamed", Device: "lamp-7", OccurredAt: 1_709_510_400_000 + int64(len(name)), NewName: name}
-			value, err := s.enc.EncodeDeviceSubmitted(nil, &d)
+			value, err := s.Encoder.EncodeDeviceSubmitted(nil, &d)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,18 +37,16 @@ func TestDevices(t *testing.T) {
 			want[e.Envelope().ID] = true
 		}
 		d := event.DeviceSubmitted{Kind: "renamed", Device: "lamp-7", OccurredAt: 1}
-		nameless, err := s.enc.EncodeDeviceSubmitted(nil, &d)
+		nameless, err := s.Encoder.EncodeDeviceSubmitted(nil, &d)
 		if err != nil {
 			t.Fatal(err)
 		}
 		bad := map[*kgo.Record]string{put(s.bytes(report("x", 1))): pipeline.ClassUnexpected, put(nameless): pipeline.ClassInvalidField}
-		if err := s.kafka.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		_, _, stop := s.ingest(nil)
-		s.until("the facts are there", func() bool { n, _ := s.ends(topic); return n == 6 })
-		s.until("the letters are there", func() bool { return len(s.letters()) == len(bad) })
-		s.halt(stop)
+		s.Write(records...)
+		in := s.Ingest(nil)
+		s.Until("the facts are there", func() bool { return s.count(s.Devices) == 6 })
+		s.Until("the letters are there", func() bool { return len(s.letters()) == len(bad) })
+		in.Stop()
 		letters := s.letters()
 		for r, class := range bad {
 			if letters[position(r)].Class != class {
@@ -60,19 +57,11 @@ func TestDevices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		for got := 0; got < 6; {
-			for _, r := range c.PollFetches(t.Context()).Records() {
-				got++
-				e, err := decoder.Decode(r.Value)
-				if err != nil || !want[e.Envelope().ID] || e.Envelope().Source != "inbox" || string(r.Key) != string(e.Envelope().ID[:]) ||
-					r.Partition != event.PartitionOf(e.Envelope().Subject, partitions) {
-					t.Errorf("%v %v", e, err)
-				}
+		for _, r := range s.Read(s.Devices) {
+			e, err := decoder.Decode(r.Value)
+			if err != nil || !want[e.Envelope().ID] || e.Envelope().Source != "inbox" || string(r.Key) != string(e.Envelope().ID[:]) ||
+				r.Partition != event.PartitionOf(e.Envelope().Subject, partitions) {
+				t.Errorf("%v %v", e, err)
 			}
 		}
 	})

@@ -51,8 +51,8 @@ func TestExamplesOfThePage(t *testing.T) {
 				}
 			}
 		}
-		_, _, stop := s.ingest(nil)
-		stopProcessor := s.processor()
+		in := s.Ingest(nil)
+		s.Start()
 		s.taken()
 		facts := s.facts(
 			event.Submitted{Kind: "call", Subscriber: "+447700900123", Direction: "out", StartedAt: 1772439330000, Counterpart: "+447700900456", Outcome: "answered", DurationS: 74, Zone: "Europe/London"},
@@ -68,8 +68,8 @@ func TestExamplesOfThePage(t *testing.T) {
 		if letters := s.letters(); len(letters) > 0 {
 			t.Errorf("dead letters: %v", letters)
 		}
-		s.halt(stop)
-		s.halt(stopProcessor)
+		in.Stop()
+		s.Halt()
 	})
 }
 

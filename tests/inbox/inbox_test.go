@@ -25,15 +25,15 @@ import (
 func TestForeignProducers(t *testing.T) {
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
-		in, url, stopIngest := s.ingest(nil)
-		stopProcessor := s.processor()
-		s.until("the inbox is ready", func() bool { return in.InboxReady() == nil })
+		in := s.Ingest(nil)
+		s.Start()
+		s.Until("the inbox is ready", func() bool { return in.InboxReady() == nil })
 		var all []event.Submitted
 		sent := int64(0)
 		expect := func(list []event.Submitted, times int) {
 			t.Helper()
 			all, sent = append(all, list...), sent+int64(times*len(list))
-			if end, _ := s.ends(s.inbox); end != sent {
+			if end := s.count(s.inbox); end != sent {
 				t.Fatalf("%d records stand in the inbox, want %d", end, sent)
 			}
 		}
@@ -46,7 +46,7 @@ func TestForeignProducers(t *testing.T) {
 				}
 				s.send(values...)
 			}
-			s.post(url, list)
+			s.post(in.URL, list)
 			expect(list, 2)
 		})
 		t.Run("python with the Confluent framing", func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestForeignProducers(t *testing.T) {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			}
-			s.post(url, list)
+			s.post(in.URL, list)
 			expect(list, 2)
 		})
 		t.Run("kcat with single-object bytes", func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestForeignProducers(t *testing.T) {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			}
-			s.post(url, list)
+			s.post(in.URL, list)
 			expect(list, 2)
 		})
 		s.taken()
@@ -96,22 +96,22 @@ func TestForeignProducers(t *testing.T) {
 			t.Errorf("dead letters: %v", letters)
 		}
 		// An operator's reset re-drives everything, and changes nothing.
-		s.halt(stopIngest)
+		in.Stop()
 		if got := s.group(); got != sent {
 			t.Errorf("after the drain the group stands at %d, want %d", got, sent)
 		}
-		if resp, err := s.admin.DeleteGroup(t.Context(), b.Prefix+"switchboard-inbox"); err != nil || resp.Err != nil {
+		if resp, err := s.Admin.DeleteGroup(t.Context(), b.Prefix+"switchboard-inbox"); err != nil || resp.Err != nil {
 			t.Fatal(err, resp.Err)
 		}
-		before, _ := s.ends(s.topic)
-		_, _, stopIngest = s.ingest(nil)
+		before := s.count(s.Reports)
+		in = s.Ingest(nil)
 		s.taken()
-		if after, _ := s.ends(s.topic); after != before+sent {
+		if after := s.count(s.Reports); after != before+sent {
 			t.Errorf("the facts went from %d to %d, want %d more", before, after, sent)
 		}
 		s.exact(s.facts(all...))
-		s.halt(stopIngest)
-		s.halt(stopProcessor)
+		in.Stop()
+		s.Halt()
 	})
 }
 
@@ -124,7 +124,7 @@ func TestBadRecords(t *testing.T) {
 		s := newSite(t, b)
 		good := func(n int) []byte { return s.bytes(report("good", n)) }
 		fact := s.facts(report("fact", 1))[0]
-		factBytes, err := s.enc.Encode(nil, fact)
+		factBytes, err := s.Encoder.Encode(nil, fact)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,8 +166,8 @@ func TestBadRecords(t *testing.T) {
 			all = append(all, report("good", 2*i), report("good", 2*i+1))
 		}
 		records := s.send(values...)
-		_, _, stop := s.ingest(nil) // the first start begins at the earliest offset
-		stopProcessor := s.processor()
+		in := s.Ingest(nil) // the first start begins at the earliest offset
+		s.Start()
 		s.taken()
 		letters := s.letters()
 		for i, test := range tests {
@@ -187,24 +187,24 @@ func TestBadRecords(t *testing.T) {
 		s.exact(s.facts(all...))
 
 		// Re-driven, the same bytes are judged again, as a new record.
-		end, _ := s.ends(s.inbox)
+		end := s.count(s.inbox)
 		bad := event.Partition{Topic: s.inbox, Number: records[1].Partition}
-		again, err := app.Redrive(t.Context(), s.config, s.logger(), bad, records[1].Offset)
+		again, err := app.Redrive(t.Context(), s.Config, s.Logger, bad, records[1].Offset)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after, _ := s.ends(s.inbox); after != end+1 {
+		if after := s.count(s.inbox); after != end+1 {
 			t.Errorf("the inbox went from %d to %d", end, after)
 		}
 		s.taken()
 		if l, ok := s.letters()[fmt.Sprintf("%s@%d", bad, again)]; !ok || l.Class != tests[0].class {
 			t.Errorf("the re-driven record has the letter %+v (%t)", l, ok)
 		}
-		if _, err := app.Redrive(t.Context(), s.config, s.logger(), event.Partition{Topic: s.topic}, 0); err == nil {
+		if _, err := app.Redrive(t.Context(), s.Config, s.Logger, event.Partition{Topic: s.Reports}, 0); err == nil {
 			t.Error("a fact was re-driven")
 		}
-		s.halt(stop)
-		s.halt(stopProcessor)
+		in.Stop()
+		s.Halt()
 	})
 }
 
@@ -221,30 +221,28 @@ func TestKilledBetweenAppendAndCommit(t *testing.T) {
 		}
 		bad := s.send(slices.Concat(values, [][]byte{{1, 2, 3}})...)[len(list)]
 		tried := make(chan struct{}, 1)
-		_, _, stop := s.ingest(commitless(tried))
-		s.until("all facts are appended", func() bool { n, _ := s.ends(s.topic); return n >= int64(len(list)) })
+		in := s.Ingest(commitless(tried))
+		s.Until("all facts are appended", func() bool { return s.count(s.Reports) >= int64(len(list)) })
 		select {
 		case <-tried:
 		case <-time.After(time.Minute):
 			t.Fatal("it never tried to commit")
 		}
-		if err := stop(); err != nil {
-			t.Fatalf("it ended with %v", err)
-		}
+		in.Stop()
 		if got := s.group(); got > 0 {
 			t.Fatalf("the group stands at %d: nothing was killed in between", got)
 		}
-		stopProcessor := s.processor()
-		_, _, stop = s.ingest(nil)
+		s.Start()
+		in = s.Ingest(nil)
 		s.taken()
-		if n, _ := s.ends(s.topic); n < 2*int64(len(list)) {
+		if n := s.count(s.Reports); n < 2*int64(len(list)) {
 			t.Errorf("%d facts: nothing was taken again", n)
 		}
 		s.exact(s.facts(list...))
 		if letters := s.letters(); len(letters) != 1 || letters[position(bad)].Class != pipeline.ClassBadFrame {
 			t.Errorf("letters: %v", letters)
 		}
-		s.halt(stop)
-		s.halt(stopProcessor)
+		in.Stop()
+		s.Halt()
 	})
 }

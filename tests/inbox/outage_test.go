@@ -19,21 +19,17 @@ import (
 func TestLogDoesNotTake(t *testing.T) {
 	for _, broken := range []string{"calls.reports", "dead-letters"} {
 		t.Run(broken, func(t *testing.T) {
-			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(cluster.Close)
-			s := newSite(t, backend.Backend{Name: "embedded", Brokers: cluster.ListenAddrs(), Redis: []string{backend.EmbeddedRedis(t)}, Prefix: backend.Prefix()})
-			fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.b.Prefix + broken, Err: kerr.PolicyViolation, Count: -1})
+			b, broker := backend.Faulty(t)
+			s := newSite(t, b)
+			fault := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.Prefix + broken, Err: kerr.PolicyViolation, Count: -1})
 			list := reports("outage", 30)
 			var values [][]byte
 			for _, r := range list {
 				values = append(values, s.bytes(r), []byte("bad"))
 			}
 			s.send(values...)
-			in, _, stop := s.ingest(nil)
-			s.until("it says what it waits for", func() bool { return errors.Is(in.InboxReady(), kerr.PolicyViolation) })
+			in := s.Ingest(nil)
+			s.Until("it says what it waits for", func() bool { return errors.Is(in.InboxReady(), kerr.PolicyViolation) })
 			if err := in.InboxReady(); !errors.Is(err, daemon.ErrDegraded) {
 				t.Errorf("an inbox that waits takes the HTTP door out of service: %v", err)
 			}
@@ -43,17 +39,17 @@ func TestLogDoesNotTake(t *testing.T) {
 			if letters := s.letters(); len(letters) > 0 {
 				t.Errorf("dead letters for an outage: %v", letters)
 			}
-			s.halt(stop) // it can be stopped while it waits
-			_, _, stop = s.ingest(nil)
+			in.Stop() // it can be stopped while it waits
+			in = s.Ingest(nil)
 			fault.Remove()
-			stopProcessor := s.processor()
+			s.Start()
 			s.taken()
 			s.exact(s.facts(list...))
 			if got := len(s.letters()); got != len(list) {
 				t.Errorf("%d dead letters, want %d", got, len(list))
 			}
-			s.halt(stop)
-			s.halt(stopProcessor)
+			in.Stop()
+			s.Halt()
 		})
 	}
 }

@@ -39,7 +39,7 @@ func TestRegistry(t *testing.T) {
 		}))
 		t.Cleanup(registry.Close)
 		s := newSite(t, b)
-		s.config.Avro.RegistryURL = registry.URL
+		s.Config.Avro.RegistryURL = registry.URL
 		list := reports("registry", 20)
 		var values [][]byte
 		for i, r := range list {
@@ -51,8 +51,8 @@ func TestRegistry(t *testing.T) {
 			values = append(values, append(binary.BigEndian.AppendUint32([]byte{0}, id), single[10:]...))
 		}
 		s.send(values...)
-		in, _, stop := s.ingest(nil)
-		s.until("it says what it waits for", func() bool {
+		in := s.Ingest(nil)
+		s.Until("it says what it waits for", func() bool {
 			err := in.InboxReady()
 			return err != nil && strings.Contains(err.Error(), "the schema registry answers with status 503")
 		})
@@ -63,7 +63,7 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("the group stands at %d, dead letters: %v", s.group(), letters)
 		}
 		up.Store(true)
-		stopProcessor := s.processor()
+		s.Start()
 		s.taken()
 		good := list[:0:0]
 		for i, r := range list {
@@ -81,7 +81,7 @@ func TestRegistry(t *testing.T) {
 		if len(letters) != len(list)-len(good) {
 			t.Errorf("%d dead letters, want %d", len(letters), len(list)-len(good))
 		}
-		s.halt(stop)
-		s.halt(stopProcessor)
+		in.Stop()
+		s.Halt()
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -15,23 +14,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"switchboard/config"
 	"switchboard/internal/app"
-	"switchboard/internal/avrowire"
 	"switchboard/internal/event"
 	"switchboard/internal/intake"
 	"switchboard/internal/pipeline"
-	"switchboard/internal/redisview"
-	"switchboard/internal/view"
 	"switchboard/tests/backend"
-	"switchboard/tests/reference"
-	"switchboard/topology"
+	"switchboard/tests/site/local"
 )
 
 func TestMain(m *testing.M) { backend.Main(m) }
@@ -47,115 +39,23 @@ const (
 	factID   = 18 // call_reported.v1
 )
 
-// site is one installation without roles.
+// site is an installation whose inbox is written to as foreign producers do.
 type site struct {
-	*testing.T
-	b      backend.Backend
-	config *config.Config
-	kafka  *kgo.Client
-	admin  *kadm.Client
-	redis  *redis.Client
+	*local.Site
 	inbox  string
-	topic  string
-	enc    *avrowire.Encoder
 	intake *intake.Intake
 }
 
 func newSite(t *testing.T, b backend.Backend) *site {
 	t.Helper()
-	s := &site{T: t, b: b, inbox: b.Prefix + "calls.inbox", topic: b.Prefix + "calls.reports"}
-	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	small := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %d\n  devices.lifecycle:\n    partitions: %d\n  calls.inbox:\n    partitions: %d\n  devices.inbox:\n    partitions: 1\n  dead-letters:\n    partitions: 1\n", partitions, partitions, inboxPartitions)
-	if err := os.WriteFile(overlay, []byte(small), 0o600); err != nil {
+	in, err := intake.New(intake.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	environ := []string{
-		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(b.Brokers, ","), "SWITCHBOARD_REDIS_ADDRS=" + strings.Join(b.Redis, ","),
-		"SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + b.Prefix, "SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay, "SWITCHBOARD_INGEST_LISTEN=127.0.0.1:0",
-		"SWITCHBOARD_PROCESSOR_TICK=100ms", "SWITCHBOARD_PROCESSOR_BATCH_MAX_COMMIT_INTERVAL=50ms",
-		fmt.Sprintf("SWITCHBOARD_AVRO_SCHEMA_IDS=%d:report_submitted.v1,%d:call_reported.v1", reportID, factID),
-	}
-	if b.Name == "embedded" {
-		environ = append(environ, "SWITCHBOARD_KAFKA_KIND=embedded", "SWITCHBOARD_REDIS_KIND=embedded")
-	}
-	var err error
-	if s.config, err = config.Load(config.Options{Roles: []config.Role{config.RoleIngest, config.RoleProcessor, config.RoleTopology}, Environ: environ}); err != nil {
-		t.Fatal(err)
-	}
-	if diff, err := app.ApplyTopology(t.Context(), s.config, slog.New(slog.DiscardHandler), func(topology.Step) {}); err != nil || !diff.Empty() {
-		t.Fatalf("topology: %v\n%s", err, diff)
-	}
-	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(b.Brokers...), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.ProducerBatchMaxBytes(1_040_000)); err != nil {
-		t.Fatal(err)
-	}
-	s.admin = kadm.NewClient(s.kafka)
-	s.redis = redis.NewClient(&redis.Options{Addr: b.Redis[0], Protocol: 2})
-	t.Cleanup(func() { s.kafka.Close(); s.redis.Close() })
-	if s.enc, err = avrowire.NewEncoder(nil); err != nil {
-		t.Fatal(err)
-	}
-	if s.intake, err = intake.New(intake.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (s *site) logger() *slog.Logger {
-	if os.Getenv("DEBUG") != "" {
-		return slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	return slog.New(slog.DiscardHandler)
-}
-
-// start runs a role until stop.
-func (s *site) start(run func(ctx context.Context) error) (stop func() error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
-	s.Cleanup(cancel)
-	return func() error { cancel(); return <-done }
-}
-
-func (s *site) processor() (stop func() error) {
-	return s.start((&app.Processor{Config: s.config, Logger: s.logger(), Version: "inbox"}).Run)
-}
-
-// ingest runs a door and gives its address.
-func (s *site) ingest(dial app.Dialer) (in *app.Ingest, url string, stop func() error) {
-	s.Helper()
-	opened := make(chan string, 1)
-	in = &app.Ingest{Config: s.config, Logger: s.logger(), Listening: func(addr string) { opened <- addr }, KafkaDial: dial}
-	failed := make(chan error, 1)
-	stop = s.start(func(ctx context.Context) error {
-		err := in.Run(ctx)
-		failed <- err
-		return err
-	})
-	select {
-	case addr := <-opened:
-		return in, "http://" + addr + "/v1/reports", stop
-	case err := <-failed:
-		s.Fatalf("ingest ended: %v", err)
-	case <-time.After(time.Minute):
-		s.Fatal("ingest does not listen")
-	}
-	return nil, "", nil
-}
-
-func (s *site) halt(stop func() error) {
-	s.Helper()
-	if err := stop(); err != nil {
-		s.Fatalf("the role ended with %v", err)
-	}
-}
-
-func (s *site) until(what string, ok func() bool) {
-	s.Helper()
-	for deadline := time.Now().Add(90 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.Fatalf("%s: not within 90 s", what)
-		}
-	}
+	return &site{local.New(t, b, local.Options{
+		Partitions: map[string]int{"devices.lifecycle": partitions, "calls.inbox": inboxPartitions},
+		Env:        []string{fmt.Sprintf("SWITCHBOARD_AVRO_SCHEMA_IDS=%d:report_submitted.v1,%d:call_reported.v1", reportID, factID)},
+	}), b.Prefix + "calls.inbox", in}
 }
 
 // report is the n-th report of a producer.
@@ -176,7 +76,7 @@ func reports(producer string, n int) []event.Submitted {
 
 func (s *site) bytes(r event.Submitted) []byte {
 	s.Helper()
-	value, err := s.enc.EncodeSubmitted(nil, &r)
+	value, err := s.Encoder.EncodeSubmitted(nil, &r)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -188,15 +88,13 @@ func (s *site) send(values ...[]byte) []*kgo.Record {
 	s.Helper()
 	var records []*kgo.Record
 	for i, v := range values {
-		r := &kgo.Record{Topic: s.inbox, Value: v}
+		r := &kgo.Record{Topic: s.inbox, Partition: int32(i % inboxPartitions), Value: v}
 		if i%2 == 1 {
 			r.Key = []byte{0xff, byte(i)}
 		}
 		records = append(records, r)
 	}
-	if err := s.kafka.ProduceSync(s.Context(), records...).FirstErr(); err != nil {
-		s.Fatal(err)
-	}
+	s.Write(records...)
 	return records
 }
 
@@ -233,7 +131,7 @@ func (s *site) facts(list ...event.Submitted) []event.Event {
 
 // group is the inbox group's offsets, summed.
 func (s *site) group() int64 {
-	offsets, err := s.admin.FetchOffsets(s.Context(), s.b.Prefix+"switchboard-inbox")
+	offsets, err := s.Admin.FetchOffsets(s.Context(), s.On.Prefix+"switchboard-inbox")
 	if err != nil {
 		return -1
 	}
@@ -246,58 +144,34 @@ func (s *site) group() int64 {
 	return sum
 }
 
-func (s *site) ends(topic string) (sum int64, each map[int32]int64) {
+// count is how many records a topic has ever had.
+func (s *site) count(topic string) (sum int64) {
 	s.Helper()
-	ends, err := s.admin.ListEndOffsets(s.Context(), topic)
-	if err != nil || ends.Error() != nil {
-		s.Fatal(err, ends.Error())
+	for _, end := range s.EndsOf(topic) {
+		sum += end
 	}
-	each = map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset; each[o.Partition] = o.Offset })
-	return sum, each
+	return sum
 }
 
 // taken waits until the group has passed everything in the inbox.
 func (s *site) taken() {
 	s.Helper()
-	sum, _ := s.ends(s.inbox)
-	s.until(fmt.Sprintf("the group reaches %d", sum), func() bool { return s.group() == sum })
+	sum := s.count(s.inbox)
+	s.Until(fmt.Sprintf("the group reaches %d", sum), func() bool { return s.group() == sum })
 }
 
 // exact waits until the read models have folded everything, and holds them against the fold of facts, each once.
 func (s *site) exact(facts []event.Event) {
 	s.Helper()
-	set, err := view.NewSet(view.Names())
-	if err != nil {
-		s.Fatal(err)
-	}
-	parts := make([][]event.Event, partitions)
-	for _, e := range facts {
-		p := event.PartitionOf(e.Envelope().Subject, partitions)
-		parts[p] = append(parts[p], e)
-	}
-	_, ends := s.ends(s.topic)
-	for n, list := range parts {
-		p := event.Partition{Topic: s.topic, Number: int32(n)}
-		s.until(fmt.Sprintf("%s is folded to %d", p, ends[p.Number]), func() bool {
-			next, err := s.redis.HGet(s.Context(), redisview.PosKey(reference.Serving(s.Context(), s.redis, p)), "next").Int64()
-			return err == nil && next == ends[p.Number]
-		})
-		got, err := reference.Dump(s.Context(), s.redis, reference.Serving(s.Context(), s.redis, p))
-		if err != nil {
-			s.Fatal(err)
-		}
-		if diff := reference.Diff(got, reference.Of(set, list)); diff != nil {
-			s.Errorf("%s:\n%s", p, strings.Join(diff, "\n"))
-		}
-	}
+	s.CaughtUp()
+	s.Holds(facts)
 }
 
 // letters are the dead letters, by position.
 func (s *site) letters() map[string]pipeline.DeadLetter {
 	s.Helper()
 	found := map[string]pipeline.DeadLetter{}
-	if err := app.ListDeadLetters(s.Context(), s.config, s.logger(), func(d app.DeadLetter) error {
+	if err := app.ListDeadLetters(s.Context(), s.Config, s.Logger, func(d app.DeadLetter) error {
 		found[fmt.Sprintf("%s@%d", d.Partition, d.Offset)] = d.DeadLetter
 		return nil
 	}); err != nil {
