@@ -8,6 +8,8 @@
 //		})
 //	}
 //
+// Topics, roles and read models on a backend are tests/site/local's.
+//
 // Every real Redis belongs to one test alone. The real Kafka is shared, by all packages under
 // `make test` and else by the tests of one process, so topics and groups begin with Prefix.
 //
