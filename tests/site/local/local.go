@@ -41,7 +41,7 @@ import (
 
 // Options are what a test wants otherwise.
 type Options struct {
-	Partitions map[string]int      // of topics, by their names without the prefix, where they are not those of partitions
+	Partitions map[string]int      // of topics, by their names without the prefix, where they are not those of partitions; snapshots go by the facts
 	Settings   map[string][]string // more lines of such a topic in the topology
 	Copies     int                 // of each partition; 0: one
 	Env        []string            // of every role
@@ -50,7 +50,7 @@ type Options struct {
 }
 
 // partitions is what there is of each topic: enough facts to share, few of everything to make.
-var partitions = map[string]int{"calls.reports": 2, "devices.lifecycle": 1, "calls.inbox": 1, "devices.inbox": 1, "dead-letters": 1, "snapshots": 2}
+var partitions = map[string]int{"calls.reports": 2, "devices.lifecycle": 1, "calls.inbox": 1, "devices.inbox": 1, "dead-letters": 1}
 
 // Site is an installation. One goroutine uses it, but for what says otherwise.
 type Site struct {
@@ -89,6 +89,7 @@ func New(t testing.TB, b backend.Backend, o Options) *Site {
 	}
 	counts := maps.Clone(partitions)
 	maps.Copy(counts, o.Partitions)
+	counts["snapshots"] = max(counts["calls.reports"], counts["devices.lifecycle"])
 	s.counts = map[string]int32{s.Reports: int32(counts["calls.reports"]), s.Devices: int32(counts["devices.lifecycle"])}
 	overlay := filepath.Join(t.TempDir(), "topology.yaml")
 	if err := os.WriteFile(overlay, []byte(small(counts, o)), 0o600); err != nil {
