@@ -19,39 +19,39 @@ func TestTriggers(t *testing.T) {
 		facts := random(1, 6000, 80)
 		take := func(n int) (part []event.Event) { part, facts = facts[:n], facts[n:]; return part }
 
-		s.add(take(1500))
+		s.Add(take(1500)...)
 		a := s.run("SWITCHBOARD_SNAPSHOT_EVERY_EVENTS=200")
-		s.until("snapshots by events", func() bool { return a.made("events") >= 2 && s.caughtUp(a) })
-		s.add(take(1000))
-		s.until("the rest", func() bool { return s.caughtUp(a) })
-		a.stop()
+		s.Until("snapshots by events", func() bool { return a.made("events") >= 2 && s.caughtUp(a) })
+		s.Add(take(1000)...)
+		s.Until("the rest", func() bool { return s.caughtUp(a) })
+		a.Stop()
 		s.check(reader)
 		for n, m := range s.newest(reader) {
-			if end := s.end(n); m.Next != end {
+			if end := s.end(int32(n)); m.Next != end {
 				t.Errorf("the snapshot at the end of the process is at %d, want the end of the log, %d", m.Next, end)
 			}
 		}
 
 		b := s.run("SWITCHBOARD_SNAPSHOT_EVERY=300ms")
-		s.add(take(1000))
-		s.until("snapshots by time", func() bool { return b.made("time") >= 2 && s.caughtUp(b) })
-		b.stop()
+		s.Add(take(1000)...)
+		s.Until("snapshots by time", func() bool { return b.made("time") >= 2 && s.caughtUp(b) })
+		b.Stop()
 		s.check(reader)
 
 		c := s.run("SWITCHBOARD_SNAPSHOT_MAX_TAIL_BYTES=8MiB")
 		for range 3 {
-			s.add(take(500))
+			s.Add(take(500)...)
 		}
-		s.until("the rest", func() bool { return s.caughtUp(c) })
+		s.Until("the rest", func() bool { return s.caughtUp(c) })
 		if c.made("time")+c.made("events")+c.made("buffer") > 0 {
 			t.Error("snapshots without a reason")
 		}
-		s.add(long(take(1000)))
-		s.until("snapshots by a full buffer", func() bool { return c.made("buffer") >= 2 && s.caughtUp(c) })
-		c.stop()
+		s.Add(long(take(1000))...)
+		s.Until("snapshots by a full buffer", func() bool { return c.made("buffer") >= 2 && s.caughtUp(c) })
+		c.Stop()
 		s.check(reader)
 		for n := range int32(partitions) {
-			v, err := reader.Verify(s.ctx, s.partition(n))
+			v, err := reader.Verify(s.Context(), s.partition(n))
 			if err != nil || len(v.Problems) > 0 || v.Step != "equal" || v.Fold != "equal" || v.Hash != s.fold(n, v.Newest) {
 				t.Errorf("Verify = %+v, %v", v, err)
 			}
@@ -77,19 +77,19 @@ func TestTornAndZombie(t *testing.T) {
 	each(t, func(s *site) {
 		reader := s.snapshots()
 		facts := random(2, 3000, 60)
-		s.add(facts[:1000])
+		s.Add(facts[:1000]...)
 		a := s.run("SWITCHBOARD_SNAPSHOT_EVERY=200ms")
-		s.until("a first snapshot", func() bool { return a.made("time") >= partitions && s.caughtUp(a) })
+		s.Until("a first snapshot", func() bool { return a.made("time") >= partitions && s.caughtUp(a) })
 		b := s.run("SWITCHBOARD_SNAPSHOT_EVERY=200ms")
-		s.until("one partition of each topic each", func() bool { return len(a.Lanes()) == partitions/2 && len(b.Lanes()) == partitions/2 })
-		s.add(facts[1000:2000])
-		s.until("both caught up", func() bool { return s.caughtUp(a, b) })
+		s.Until("one partition of each topic each", func() bool { return len(a.Lanes()) == partitions/2 && len(b.Lanes()) == partitions/2 })
+		s.Add(facts[1000:2000]...)
+		s.Until("both caught up", func() bool { return s.caughtUp(a, b) })
 		old := s.newest(reader)
-		a.stop()
-		s.until("the other has all", func() bool { return len(b.Lanes()) == partitions })
-		s.add(facts[2000:])
-		s.until("caught up", func() bool { return s.caughtUp(b) })
-		b.stop()
+		a.Stop()
+		s.Until("the other has all", func() bool { return len(b.Lanes()) == partitions })
+		s.Add(facts[2000:]...)
+		s.Until("caught up", func() bool { return s.caughtUp(b) })
+		b.Stop()
 		s.check(reader)
 
 		// A zombie: a manifest of an older position, written last.
@@ -108,8 +108,8 @@ func TestTornAndZombie(t *testing.T) {
 		}
 		s.checkOne(reader, 0, torn[0])
 		c := s.run()
-		s.until("caught up again", func() bool { return s.caughtUp(c) })
-		c.stop()
+		s.Until("caught up again", func() bool { return s.caughtUp(c) })
+		c.Stop()
 		s.check(reader)
 	})
 }
@@ -125,13 +125,13 @@ func TestRefused(t *testing.T) {
 		reader := s.snapshots()
 		facts := random(3, 3000, 60)
 		for i := range 3 {
-			s.add(facts[i*900 : (i+1)*900])
+			s.Add(facts[i*900 : (i+1)*900]...)
 			a := s.run()
-			s.until("caught up", func() bool { return s.caughtUp(a) })
-			a.stop()
+			s.Until("caught up", func() bool { return s.caughtUp(a) })
+			a.Stop()
 		}
 		good := s.newest(reader)[0]
-		list, _, err := reader.List(s.ctx, s.partition(0))
+		list, _, err := reader.List(s.Context(), s.partition(0))
 		if err != nil || len(list) != 3 {
 			t.Fatalf("List = %d snapshots, %v, want 3", len(list), err)
 		}
@@ -149,7 +149,7 @@ func TestRefused(t *testing.T) {
 		publish(end+6, func(m *snapshot.Manifest, _ []byte) []byte { m.Fold++; return m.Encode() })              // of another fold
 		publish(end+7, func(m *snapshot.Manifest, _ []byte) []byte { m.Views = "card"; return m.Encode() })      // of other views
 		publish(end+8, func(_ *snapshot.Manifest, raw []byte) []byte { return snapshot.Reseal(raw, 2) })         // of a newer format
-		m, refused, err := reader.Newest(s.ctx, s.partition(0))
+		m, refused, err := reader.Newest(s.Context(), s.partition(0))
 		if err != nil || m == nil || m.Next != good.Next {
 			t.Fatalf("Newest = %+v, %v, want the snapshot at %d", m, err, good.Next)
 		}
@@ -169,11 +169,11 @@ func TestRefused(t *testing.T) {
 		broken.Chunks[0].Digest[0] ^= 1
 		s.republish(0, &broken)
 		a := s.run("SWITCHBOARD_SNAPSHOT_EVERY=200ms")
-		s.add(facts[2700:])
-		s.until("a snapshot of each", func() bool { return a.made("time") >= partitions && s.caughtUp(a) })
-		a.stop()
+		s.Add(facts[2700:]...)
+		s.Until("a snapshot of each", func() bool { return a.made("time") >= partitions && s.caughtUp(a) })
+		a.Stop()
 		s.check(reader)
-		v, err := reader.Verify(s.ctx, s.partition(0))
+		v, err := reader.Verify(s.Context(), s.partition(0))
 		if err != nil || len(v.Problems) == 0 || !strings.Contains(strings.Join(v.Problems, "\n"), "chunk") {
 			t.Errorf("Verify = %+v, %v, want it to name the chunk", v, err)
 		}
@@ -189,24 +189,24 @@ func TestLogStart(t *testing.T) {
 	each(t, func(s *site) {
 		reader := s.snapshots()
 		facts := random(4, 2000, 60)
-		s.add(facts[:1000])
+		s.Add(facts[:1000]...)
 		a := s.run()
-		s.until("caught up", func() bool { return s.caughtUp(a) })
-		a.stop()
+		s.Until("caught up", func() bool { return s.caughtUp(a) })
+		a.Stop()
 		old := s.newest(reader)[0]
-		s.add(facts[1000:])
+		s.Add(facts[1000:]...)
 		s.deleteBefore(0, old.Next) // the snapshot is exactly where the log begins: usable
 		if m := s.newest(reader)[0]; m == nil || m.Next != old.Next {
 			t.Errorf("newest is %+v, want the snapshot at the start of the log, %d", m, old.Next)
 		}
 		s.deleteBefore(0, old.Next+10)
-		m, refused, err := reader.Newest(s.ctx, s.partition(0))
+		m, refused, err := reader.Newest(s.Context(), s.partition(0))
 		if err != nil || m != nil || len(refused) != 1 || refused[0].Reason != snapshot.BelowLog {
 			t.Errorf("Newest = %+v, %v, %v, want none: it lies below the log", m, refused, err)
 		}
 		b := s.run("SWITCHBOARD_SNAPSHOT_EVERY=200ms")
-		s.until("caught up", func() bool { return s.caughtUp(b) })
-		b.stop()
+		s.Until("caught up", func() bool { return s.caughtUp(b) })
+		b.Stop()
 		if m := s.newest(reader)[0]; m == nil || m.HistoryFrom != old.Next+10 || m.Next != s.end(0) {
 			t.Errorf("newest is %+v, want one that says where history begins", m)
 		}

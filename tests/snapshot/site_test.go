@@ -3,170 +3,62 @@
 package snapshot
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
-	"switchboard/config"
 	"switchboard/internal/app"
-	"switchboard/internal/avrowire"
 	"switchboard/internal/event"
-	"switchboard/internal/kafkalog"
 	"switchboard/internal/snapshot"
 	"switchboard/internal/view"
 	"switchboard/tests/backend"
 	"switchboard/tests/fixture"
-	"switchboard/topology"
+	"switchboard/tests/reference"
+	"switchboard/tests/site/local"
 )
 
 func TestMain(m *testing.M) { backend.Main(m) }
 
 const (
-	ofEach     = 2               // partitions of a topic of facts
-	partitions = 2 * ofEach      // of both: first those of calls.reports, then those of devices.lifecycle
-	patience   = 4 * time.Minute // on two cores that others use as well
+	ofEach     = 2          // partitions of a topic of facts
+	partitions = 2 * ofEach // of both: first those of calls.reports, then those of devices.lifecycle
 )
 
-// site is an installation without Redis: topics with a prefix, and snapshotters.
-type site struct {
-	*testing.T
-	ctx    context.Context
-	env    []string
-	prefix string
-	log    *slog.Logger
-	kafka  *kafkalog.Log
-	append *kafkalog.Appender
-	enc    *avrowire.Encoder
-	facts  []event.Event // everything appended, in order
-}
+// site is an installation without Redis.
+type site struct{ *local.Site }
 
-// each runs f on kfake and on a real broker. settings are lines of the overlay for the topic snapshots.
+// each runs f on kfake and on a real broker. settings are lines of the topology for the topic snapshots.
 func each(t *testing.T, f func(s *site), settings ...string) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) { f(newSite(t, "embedded", backend.EmbeddedKafka(t), settings)) })
-	t.Run("real", func(t *testing.T) { f(newSite(t, "server", backend.RealKafka(t), settings)) })
-}
-
-func newSite(t *testing.T, kind string, brokers, settings []string) *site {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	overlay := filepath.Join(t.TempDir(), "topology.yaml")
-	text := fmt.Sprintf("topics:\n  calls.reports:\n    partitions: %[1]d\n  devices.lifecycle:\n    partitions: %[1]d\n  dead-letters:\n    partitions: 1\n  snapshots:\n    %[2]s\n", ofEach, strings.Join(append([]string{fmt.Sprint("partitions: ", ofEach)}, settings...), "\n    "))
-	if err := os.WriteFile(overlay, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	run := func(name string, brokers func(testing.TB) []string) {
+		t.Run(name, func(t *testing.T) {
+			f(&site{local.New(t, backend.Backend{Name: name, Brokers: brokers(t), Prefix: backend.Prefix()}, local.Options{
+				Partitions: map[string]int{"calls.reports": ofEach, "devices.lifecycle": ofEach},
+				Settings:   map[string][]string{"snapshots": settings},
+				Env:        []string{"SWITCHBOARD_SNAPSHOT_SESSION_TIMEOUT=6s", "SWITCHBOARD_SNAPSHOT_BUCKETS=4", "SWITCHBOARD_SNAPSHOT_EVERY=1h"},
+				Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
+			})})
+		})
 	}
-	s := &site{T: t, ctx: ctx, prefix: backend.Prefix(), log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))}
-	s.env = []string{
-		"SWITCHBOARD_ENV=dev", "SWITCHBOARD_KAFKA_KIND=" + kind, "SWITCHBOARD_KAFKA_BROKERS=" + strings.Join(brokers, ","), "SWITCHBOARD_KAFKA_TOPIC_PREFIX=" + s.prefix,
-		"SWITCHBOARD_TOPOLOGY_OVERLAYS=" + overlay, "SWITCHBOARD_OBSERVABILITY_LISTEN=127.0.0.1:0", "SWITCHBOARD_SNAPSHOT_SESSION_TIMEOUT=6s",
-		"SWITCHBOARD_SNAPSHOT_BUCKETS=4", "SWITCHBOARD_SNAPSHOT_EVERY=1h",
-	}
-	if diff, err := app.ApplyTopology(ctx, s.config(), s.log, func(topology.Step) {}); err != nil || !diff.Empty() {
-		t.Fatalf("topology: %v\n%s", err, diff)
-	}
-	var err error
-	o := kafkalog.Options{Brokers: brokers, Logger: s.log}
-	if s.kafka, err = kafkalog.NewLog(o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.kafka.Close)
-	if s.append, err = kafkalog.NewAppender(kafkalog.AppenderOptions{Options: o}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.append.Close(context.Background()) })
-	if s.enc, err = avrowire.NewEncoder(nil); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (s *site) config(env ...string) *config.Config {
-	s.Helper()
-	cfg, err := config.Load(config.Options{Environ: append(append([]string{}, s.env...), env...), Roles: []config.Role{config.RoleSnapshotter}})
-	if err != nil {
-		s.Fatal(err)
-	}
-	return cfg
+	run("embedded", backend.EmbeddedKafka)
+	run("real", backend.RealKafka)
 }
 
 // partition is one of facts, by its place among all of them.
 func (s *site) partition(n int32) event.Partition {
 	if n >= ofEach {
-		return event.Partition{Topic: s.prefix + "devices.lifecycle", Number: n - ofEach}
+		return event.Partition{Topic: s.Devices, Number: n - ofEach}
 	}
-	return event.Partition{Topic: s.prefix + "calls.reports", Number: n}
-}
-
-// placeOf is the partition that a fact belongs to.
-func placeOf(e event.Event) int32 {
-	n := event.PartitionOf(e.Envelope().Subject, ofEach)
-	if e.About() == event.Devices {
-		n += ofEach
-	}
-	return n
-}
-
-// add appends facts.
-func (s *site) add(list []event.Event) {
-	s.Helper()
-	var records []kafkalog.Record
-	for _, e := range list {
-		c := e.Envelope()
-		value, err := s.enc.Encode(nil, e)
-		if err != nil {
-			s.Fatal(err)
-		}
-		records = append(records, kafkalog.Record{Partition: s.partition(placeOf(e)), Key: c.ID[:], Value: value})
-	}
-	for _, r := range s.append.Append(s.ctx, records) {
-		if r.Err != nil {
-			s.Fatal(r.Err)
-		}
-	}
-	s.facts = append(s.facts, list...)
+	return s.Partition(n)
 }
 
 // snapshotter is a running one.
-type snapshotter struct {
-	*app.Snapshotter
-	stop func() // as SIGTERM, and waits
-}
+type snapshotter struct{ *local.Snapshotter }
 
-func (s *site) run(env ...string) *snapshotter { return s.dial(nil, env...) }
-
-func (s *site) dial(dial app.Dialer, env ...string) *snapshotter {
+func (s *site) run(env ...string) *snapshotter {
 	s.Helper()
-	r := &snapshotter{Snapshotter: &app.Snapshotter{Config: s.config(env...), Logger: s.log, KafkaDial: dial}}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := r.Run(ctx); err != nil && ctx.Err() == nil {
-			s.Errorf("the snapshotter ended: %v", err)
-		}
-	}()
-	r.stop = func() { cancel(); <-done }
-	s.Cleanup(r.stop)
-	return r
-}
-
-// until waits for a condition.
-func (s *site) until(what string, condition func() bool) {
-	s.Helper()
-	for !condition() {
-		select {
-		case <-s.ctx.Done():
-			s.Fatalf("never came: %s", what)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return &snapshotter{s.Snapshotter(s.Load(env...))}
 }
 
 // made is how many snapshots a running snapshotter has made by a trigger.
@@ -177,16 +69,21 @@ func (r *snapshotter) made(trigger string) (n int64) {
 	return n
 }
 
+// end is where a partition of facts ends.
+func (s *site) end(n int32) int64 {
+	s.Helper()
+	p := s.partition(n)
+	return s.EndsOf(p.Topic)[p.Number]
+}
+
 // caughtUp tells whether every partition has been taken in to its end, by whichever of them has it.
 func (s *site) caughtUp(list ...*snapshotter) bool {
-	ends, err := s.kafka.HighWatermarks(s.ctx, s.prefix+"calls.reports", s.prefix+"devices.lifecycle")
-	if err != nil {
-		s.Fatal(err)
-	}
+	s.Helper()
+	ends := append(s.EndsOf(s.Reports), s.EndsOf(s.Devices)...)
 	n := 0
-	for _, r := range list {
-		for p, seen := range r.Lanes() {
-			if seen.Known && seen.Position >= ends[p] {
+	for place, end := range ends {
+		for _, r := range list {
+			if seen := r.Lanes()[s.partition(int32(place))]; seen.Known && seen.Position >= end {
 				n++
 			}
 		}
@@ -196,7 +93,7 @@ func (s *site) caughtUp(list ...*snapshotter) bool {
 
 func (s *site) snapshots() *app.Snapshots {
 	s.Helper()
-	reader, err := app.OpenSnapshots(s.config(), s.log)
+	reader, err := app.OpenSnapshots(s.Config, s.Logger)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -209,7 +106,7 @@ func (s *site) newest(reader *app.Snapshots) [partitions]*snapshot.Manifest {
 	s.Helper()
 	var list [partitions]*snapshot.Manifest
 	for n := range list {
-		m, _, err := reader.Newest(s.ctx, s.partition(int32(n)))
+		m, _, err := reader.Newest(s.Context(), s.partition(int32(n)))
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -232,7 +129,7 @@ func (s *site) check(reader *app.Snapshots) {
 
 func (s *site) checkOne(reader *app.Snapshots, n int32, m *snapshot.Manifest) {
 	s.Helper()
-	got, err := m.Hash(s.ctx, reader.Source(m.Of))
+	got, err := m.Hash(s.Context(), reader.Source(m.Of))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -252,46 +149,13 @@ func (s *site) fold(place int32, next int64) string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	state, totals := view.State{}, view.Totals{}
-	known := map[event.Subject]view.Subject{}
-	offset := int64(0)
-	for _, e := range s.facts {
-		id := e.Envelope().Subject
-		if placeOf(e) != place {
-			continue
+	var list []event.Event
+	for _, e := range s.Facts {
+		if s.PlaceOf(e) == s.partition(place) && int64(len(list)) < next {
+			list = append(list, e)
 		}
-		if offset == next {
-			break
-		}
-		sub := known[id]
-		if sub == nil {
-			sub = view.NewSubject(id, set)
-			known[id] = sub
-		}
-		sub.Queue(offset, e)
-		offset++
-		var found [][]view.Value
-		for _, r := range sub.Reads(nil) {
-			v := make([]view.Value, len(r.Fields))
-			for i, f := range r.Fields {
-				v[i].Text, v[i].OK = state[r.Key][f]
-			}
-			found = append(found, v)
-		}
-		if err := sub.Fill(found); err != nil {
-			s.Fatal(err)
-		}
-		if err := sub.Fold(); err != nil {
-			s.Fatal(err)
-		}
-		before := totals
-		totals.Add(sub.Change())
-		for _, m := range totals.Project(sub.Project(nil), before) {
-			state.Apply(&m)
-		}
-		sub.Settle()
 	}
-	h, err := state.Hash()
+	h, err := reference.Hash(set, list)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -7,32 +7,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"switchboard/internal/event"
-	"switchboard/internal/kafkalog"
-	"switchboard/internal/pipeline"
 	"switchboard/internal/snapshot"
 )
 
-func (s *site) target(n int32) event.Partition {
-	return event.Partition{Topic: s.prefix + "snapshots", Number: n}
-}
-
-func (s *site) end(n int) int64 {
-	s.Helper()
-	state, err := s.kafka.Observe(s.ctx, s.partition(int32(n)), -1)
-	if err != nil {
-		s.Fatal(err)
-	}
-	return state.End
-}
-
 func (s *site) put(n int32, key string, value []byte) {
 	s.Helper()
-	for _, r := range s.append.Append(s.ctx, []kafkalog.Record{{Partition: s.target(n), Key: []byte(key), Value: value}}) {
-		if r.Err != nil {
-			s.Fatal(r.Err)
-		}
-	}
+	s.Write(&kgo.Record{Topic: s.On.Prefix + "snapshots", Partition: n, Key: []byte(key), Value: value})
 }
 
 // republish writes a manifest again.
@@ -49,22 +29,12 @@ func (s *site) publish(n int32, m *snapshot.Manifest, change func(m *snapshot.Ma
 
 func (s *site) tombstone(n int32, key snapshot.Key) { s.put(n, key.String(), nil) }
 
-func (s *site) client() *kgo.Client {
-	s.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.config().Kafka.Brokers...))
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(client.Close)
-	return client
-}
-
 // deleteBefore ends the history of a partition.
 func (s *site) deleteBefore(n int32, offset int64) {
 	s.Helper()
 	var offsets kadm.Offsets
 	offsets.Add(kadm.Offset{Topic: s.partition(n).Topic, Partition: s.partition(n).Number, At: offset})
-	resp, err := kadm.NewClient(s.client()).DeleteRecords(s.ctx, offsets)
+	resp, err := s.Admin.DeleteRecords(s.Context(), offsets)
 	if err == nil {
 		err = resp.Error()
 	}
@@ -73,33 +43,22 @@ func (s *site) deleteBefore(n int32, offset int64) {
 	}
 }
 
-// count is how many records of each kind a partition of snapshots holds, and the offset of the first.
-func (s *site) count(n int32) (parts, manifests, retired, tombstones int) {
+// count is how many parts of chunks and how many tombstones a partition of snapshots holds.
+func (s *site) count(n int32) (parts, tombstones int) {
 	s.Helper()
-	state, err := s.kafka.Observe(s.ctx, s.target(n), -1)
-	if err != nil {
-		s.Fatal(err)
-	}
-	err = s.kafka.ReadRange(s.ctx, s.target(n), state.Start, state.End, func(r pipeline.Raw) error {
+	for _, r := range s.Read(s.On.Prefix + "snapshots") {
 		k, err := snapshot.ParseKey(string(r.Key))
 		switch {
+		case r.Partition != n:
 		case err != nil:
 			s.Errorf("a record with key %q", r.Key)
 		case r.Value == nil:
 			tombstones++
 		case k.Kind == snapshot.PartKind:
 			parts++
-		case k.Kind == snapshot.ManifestKind:
-			manifests++
-		case k.Kind == snapshot.RetiredKind:
-			retired++
 		}
-		return nil
-	})
-	if err != nil {
-		s.Fatal(err)
 	}
-	return parts, manifests, retired, tombstones
+	return parts, tombstones
 }
 
 // TestKept: the last three stay, chunks that nothing names go when their time is over, and what a real broker compacts away is nothing that a
@@ -117,13 +76,13 @@ func TestKept(t *testing.T) {
 		facts := random(5, 4000, 60)
 		a := s.run(keep...)
 		for i := 0; i < len(facts); i += 200 {
-			s.add(facts[i:min(len(facts), i+200)])
-			s.until("caught up", func() bool { return s.caughtUp(a) })
+			s.Add(facts[i:min(len(facts), i+200)]...)
+			s.Until("caught up", func() bool { return s.caughtUp(a) })
 		}
 		last := time.Now()
-		s.until("chunks of every partition removed, when the grace is over", func() bool {
+		s.Until("chunks of every partition removed, when the grace is over", func() bool {
 			if time.Since(last) > time.Second { // a snapshot is made, and cleaned up after, only when something came
-				s.add(facts[:100])
+				s.Add(facts[:100]...)
 				last = time.Now()
 			}
 			cleaned := 0
@@ -134,39 +93,39 @@ func TestKept(t *testing.T) {
 			}
 			return cleaned == partitions
 		})
-		s.until("caught up", func() bool { return s.caughtUp(a) })
-		a.stop()
+		s.Until("caught up", func() bool { return s.caughtUp(a) })
+		a.Stop()
 		s.check(reader)
 		removed := int64(0)
 		for n := range int32(partitions) {
-			list, unreadable, err := reader.List(s.ctx, s.partition(n))
+			list, unreadable, err := reader.List(s.Context(), s.partition(n))
 			if err != nil || len(unreadable) > 0 || len(list) < 3 || len(list) > 4 { // the one at the end is made when nothing is cleaned any more
 				t.Errorf("List = %d snapshots, %v, %v, want three", len(list), unreadable, err)
 			}
 			for _, l := range list {
 				s.checkOne(reader, n, l.Manifest)
 			}
-			_, _, _, tombstones := s.count(n % ofEach)
+			_, tombstones := s.count(n % ofEach)
 			removed += int64(tombstones)
 		}
 		if removed == 0 {
 			t.Error("nothing was removed")
 		}
 		// A second look when the broker has compacted, as far as it does within a few seconds: every kept snapshot is whole.
-		before, _, _, _ := s.count(0)
+		before, _ := s.count(0)
 		deadline := time.Now().Add(time.Minute)
 		after := before
-		for s.config().Kafka.Kind == "server" && after == before && time.Now().Before(deadline) {
-			s.put(0, s.prefix+"calls.reports/0/manifest/999999999", nil) // a broker closes a segment when the next record comes
+		for s.Config.Kafka.Kind == "server" && after == before && time.Now().Before(deadline) {
+			s.put(0, s.On.Prefix+"calls.reports/0/manifest/999999999", nil) // a broker closes a segment when the next record comes
 			time.Sleep(300 * time.Millisecond)
-			after, _, _, _ = s.count(0)
+			after, _ = s.count(0)
 		}
 		t.Logf("%d parts before compaction, %d after", before, after)
-		if s.config().Kafka.Kind == "server" && after == before {
+		if s.Config.Kafka.Kind == "server" && after == before {
 			t.Error("the broker has compacted nothing")
 		}
 		for n := range int32(partitions) {
-			v, err := reader.Verify(s.ctx, s.partition(n))
+			v, err := reader.Verify(s.Context(), s.partition(n))
 			if err != nil || len(v.Problems) > 0 || v.Snapshots < 3 || v.Fold != "equal" {
 				t.Errorf("Verify = %+v, %v", v, err)
 			}
