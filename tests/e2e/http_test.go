@@ -46,7 +46,7 @@ func TestHTTP(t *testing.T) {
 		secret := "0123456789abcdef0123456789abcdef"
 		key := fmt.Sprintf("phones:%x", sha256.Sum256([]byte(secret)))
 		in := start(t, s.with("SWITCHBOARD_INGEST_API_KEYS="+key, "SWITCHBOARD_INGEST_DEFAULT_REGION=GB"), "ingest").ready()
-		start(t, s.env, "processor")
+		start(t, s.Env, "processor")
 		bearer := []string{"Authorization", "Bearer phones." + secret}
 		const phone = "+447700900001"
 		good := func(n int) string { return marshal(call(phone, "020 7946 0958", n)) }
@@ -142,7 +142,7 @@ func TestHTTP(t *testing.T) {
 			}
 			sent += c.takes
 		}
-		if n := len(s.read(s.reports)); n != sent {
+		if n := len(s.Read(s.Reports)); n != sent {
 			t.Errorf("%d facts stand in the log, %d were accepted", n, sent)
 		}
 		for path, status := range map[string]int{"/v1/reports": 405, "/openapi.yaml": 200, "/v2/reports": 404, "/metrics": 404, "/debug/pprof/": 404} {

@@ -106,16 +106,16 @@ func TestImport(t *testing.T) {
 			}
 		}
 		// Nobody folds yet: the facts are in, and --wait says who lags.
-		got := in(s.env, append(importCases[2].args, importCases[2].name, "--wait=300ms")...).wants(t, 1, "is not served of", "is a processor running?")
-		if !regexp.MustCompile(regexp.QuoteMeta(s.reports) + `/[0-3] is not served of \d+`).MatchString(got.err) {
+		got := in(s.Env, append(importCases[2].args, importCases[2].name, "--wait=300ms")...).wants(t, 1, "is not served of", "is a processor running?")
+		if !regexp.MustCompile(regexp.QuoteMeta(s.Reports) + `/[0-3] is not served of \d+`).MatchString(got.err) {
 			t.Errorf("no partition is named: %s", got.err)
 		}
-		start(t, s.env, "processor")
+		start(t, s.Env, "processor")
 		totals := 0
 		var hash string
 		for round := range 2 {
 			for _, c := range importCases {
-				got := in(s.env, append(slices.Clone(c.args), c.name, "--wait")...).wants(t, 0)
+				got := in(s.Env, append(slices.Clone(c.args), c.name, "--wait")...).wants(t, 0)
 				var answer struct {
 					Rows, Events, Appended, Rejected, Repeats, Duplicates int
 					OneSided                                              int `json:"one_sided"`
@@ -251,7 +251,7 @@ func TestImportIsConstantInMemory(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
-		p := start(t, s.env, "switchboard", "import", path)
+		p := start(t, s.Env, "switchboard", "import", path)
 		peaks = append(peaks, p.peak())
 		said := p.log.String()
 		if code := p.exit(time.Second); code != 0 || !strings.Contains(said, fmt.Sprintf("%d facts appended", rows)) || strings.Contains(said, "%") {
@@ -273,7 +273,7 @@ func TestImportInterrupted(t *testing.T) {
 	if err := os.WriteFile(file, []byte(marshal(call("+447700900001", "", 1))+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fault := broker.Fault(noReplicas(s.reports))
+	fault := broker.Fault(noReplicas(s.Reports))
 	interrupted := func(deadline string, signals int) (int, string) {
 		p := start(t, s.with("SWITCHBOARD_SHUTDOWN_DRAIN_DEADLINE="+deadline), "switchboard", "import", file)
 		eventually(t, "it has asked the log", func() string {
@@ -295,7 +295,7 @@ func TestImportInterrupted(t *testing.T) {
 		t.Errorf("told twice it ended with %d: %s", code, said)
 	}
 	fault.Remove()
-	run(t, s.env, "switchboard", "import", file).wants(t, 0, "1 facts appended")
+	run(t, s.Env, "switchboard", "import", file).wants(t, 0, "1 facts appended")
 }
 
 // TestProgress: a bar on a terminal, and only there.
@@ -310,11 +310,11 @@ func TestProgress(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	screen := onTerminal(t, s.env, "switchboard", "import", file)
+	screen := onTerminal(t, s.Env, "switchboard", "import", file)
 	if !strings.Contains(screen, "import") || !strings.Contains(screen, "%") || !strings.Contains(screen, "5000 rows: 5000 facts appended") {
 		t.Errorf("on a terminal: %q", screen)
 	}
-	if screen := onTerminal(t, s.env, "switchboard", "import", file, "--quiet"); strings.Contains(screen, "%") {
+	if screen := onTerminal(t, s.Env, "switchboard", "import", file, "--quiet"); strings.Contains(screen, "%") {
 		t.Errorf("on a terminal that wants quiet: %q", screen)
 	}
 	if got := s.cli("import", file).wants(t, 0); got.err != "" || strings.Contains(got.out, "%") {

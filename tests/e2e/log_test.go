@@ -53,7 +53,7 @@ type poison struct {
 func (s *site) poisons(partition int32) []poison {
 	n := 0
 	fresh := func() *event.CallReported { n++; return factOf(subjectIn(partition, 1), 10_000+n) }
-	good := func() *kgo.Record { return s.fact(fresh()) }
+	good := func() *kgo.Record { return s.Record(fresh()) }
 	raw := func(value []byte) *kgo.Record { r := good(); r.Value = value; return r }
 	changed := func(change func(value []byte) []byte) *kgo.Record {
 		r := good()
@@ -64,12 +64,12 @@ func (s *site) poisons(partition int32) []poison {
 		e := fresh()
 		change(e)
 		e.ID = event.IDOf(e)
-		r := s.fact(e)
+		r := s.Record(e)
 		r.Partition = partition
 		return r
 	}
 	submitted := call("+447700900001", "+447700900002", 1)
-	report, err := s.encoder.EncodeSubmitted(nil, &submitted)
+	report, err := s.Encoder.EncodeSubmitted(nil, &submitted)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -99,19 +99,19 @@ func (s *site) poisons(partition int32) []poison {
 		{"after the year 9999", pipeline.ClassInvalidField, broken(func(e *event.CallReported) { e.OccurredAt = 1 << 55 })},
 		{"offset of a day", pipeline.ClassInvalidField, broken(func(e *event.CallReported) { e.UTCOffsetS = 86_400 })},
 		{"wrong partition", pipeline.ClassWrongPartition, func() *kgo.Record {
-			r := s.fact(factOf(subjectIn((partition+1)%partitions, 1), 10_999))
+			r := s.Record(factOf(subjectIn((partition+1)%partitions, 1), 10_999))
 			r.Partition = partition
 			return r
 		}()},
 		{"key is the subject", pipeline.ClassBadKey, func() *kgo.Record { r := good(); r.Key = []byte(subjectIn(partition, 1)); return r }()},
 		{"key is the id as text", pipeline.ClassBadKey, func() *kgo.Record {
 			e := fresh()
-			r := s.fact(e)
+			r := s.Record(e)
 			r.Key = []byte(e.ID.String())
 			return r
 		}()},
-		{"random id", pipeline.ClassBadID, func() *kgo.Record { e := fresh(); e.ID[5]++; return s.fact(e) }()},
-		{"same id, other content", pipeline.ClassBadID, func() *kgo.Record { e := fresh(); e.DurationS++; return s.fact(e) }()},
+		{"random id", pipeline.ClassBadID, func() *kgo.Record { e := fresh(); e.ID[5]++; return s.Record(e) }()},
+		{"same id, other content", pipeline.ClassBadID, func() *kgo.Record { e := fresh(); e.DurationS++; return s.Record(e) }()},
 	}
 	return list
 }
@@ -119,13 +119,13 @@ func (s *site) poisons(partition int32) []poison {
 // bomb appends a batch that compresses to nothing and decompresses to more than anybody accepts.
 func (s *site) bomb(partition int32) *kgo.Record {
 	s.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(s.on.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
+	c, err := kgo.NewClient(kgo.SeedBrokers(s.On.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
 		kgo.ProducerBatchMaxBytes(80<<20), kgo.BrokerMaxWriteBytes(100<<20))
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer c.Close()
-	r := s.fact(factOf(subjectIn(partition, 1), 20_000))
+	r := s.Record(factOf(subjectIn(partition, 1), 20_000))
 	r.Value = make([]byte, 70<<20)
 	if err := c.ProduceSync(s.Context(), r).FirstErr(); err != nil {
 		s.Fatalf("produce a bomb: %v", err)
@@ -136,7 +136,7 @@ func (s *site) bomb(partition int32) *kgo.Record {
 // transactions appends good facts in transactions of which the first and the last are aborted, and gives the committed ones.
 func (s *site) transactions(partition int32) []event.Event {
 	s.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(s.on.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(s.on.Prefix+"tx"))
+	c, err := kgo.NewClient(kgo.SeedBrokers(s.On.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(s.On.Prefix+"tx"))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func (s *site) transactions(partition int32) []event.Event {
 		}
 		for n := range 3 {
 			e := factOf(subjectIn(partition, 2), 30_000+10*i+n)
-			if err := c.ProduceSync(ctx, s.fact(e)).FirstErr(); err != nil {
+			if err := c.ProduceSync(ctx, s.Record(e)).FirstErr(); err != nil {
 				s.Fatalf("produce in a transaction: %v", err)
 			}
 			if commit {
@@ -185,8 +185,8 @@ func TestBadRecords(t *testing.T) {
 		list := s.poisons(1)
 		appendAll := func(list []poison) {
 			for i, p := range list {
-				s.produce(s.fact(factOf(subjectIn(1, 1), i)), p.record, s.fact(factOf(subjectIn(1, 3+i%3), i)), s.fact(factOf(subjectIn(2, 1), i)))
-				key := fmt.Sprintf("%s/%d/%d", s.reports, p.record.Partition, p.record.Offset)
+				s.Write(s.Record(factOf(subjectIn(1, 1), i)), p.record, s.Record(factOf(subjectIn(1, 3+i%3), i)), s.Record(factOf(subjectIn(2, 1), i)))
+				key := fmt.Sprintf("%s/%d/%d", s.Reports, p.record.Partition, p.record.Offset)
 				want[key], name[key] = p.class, p.name
 			}
 		}
@@ -194,20 +194,20 @@ func TestBadRecords(t *testing.T) {
 		p := start(t, s.with("SWITCHBOARD_AVRO_SCHEMA_IDS=17:call_reported.v1", "SWITCHBOARD_OBSERVABILITY_LOG_LEVEL=debug"), "processor").ready()
 		appendAll(list[len(list)/2:]) // met live
 		bomb := s.bomb(1)
-		want[fmt.Sprintf("%s/1/%d", s.reports, bomb.Offset)] = pipeline.ClassTooLarge
+		want[fmt.Sprintf("%s/1/%d", s.Reports, bomb.Offset)] = pipeline.ClassTooLarge
 		// What is none of ours and none the less good: Confluent's framing with an id of the table, a tombstone, transactions.
-		confluent := s.fact(factOf(subjectIn(1, 1), 5_000))
+		confluent := s.Record(factOf(subjectIn(1, 1), 5_000))
 		confluent.Value = append([]byte{0, 0, 0, 0, 17}, confluent.Value[10:]...)
-		tombstone := s.fact(factOf(subjectIn(1, 1), 5_001))
+		tombstone := s.Record(factOf(subjectIn(1, 1), 5_001))
 		tombstone.Value = nil
-		s.produce(confluent, tombstone)
+		s.Write(confluent, tombstone)
 		committed := s.transactions(3)
-		s.produce(s.fact(factOf(subjectIn(1, 1), 6_000)))
-		s.reached() // also of partition 3, which ends with the marker of an abort
+		s.Write(s.Record(factOf(subjectIn(1, 1), 6_000)))
+		s.CaughtUp() // also of partition 3, which ends with the marker of an abort
 
 		check := func() map[string]string {
 			values := map[string]string{}
-			for _, r := range s.read(s.letters) {
+			for _, r := range s.Read(s.Letters) {
 				key := string(r.Key)
 				if before, twice := values[key]; twice && before != string(r.Value) {
 					t.Errorf("two letters of %s differ:\n%s\n%s", key, before, r.Value)
@@ -247,10 +247,10 @@ func TestBadRecords(t *testing.T) {
 			t.Errorf("only %d facts were good", facts)
 		}
 		// Redis emptied: noticed, folded again, and every letter written again is the one that is there.
-		if err := s.redis.FlushAll(t.Context()).Err(); err != nil {
+		if err := s.Redis.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		s.reached()
+		s.CaughtUp()
 		s.compare(t, confluent)
 		if again := check(); !maps.Equal(first, again) {
 			t.Errorf("a refold wrote other letters:\n%v\n%v", first, again)
@@ -269,13 +269,13 @@ func (s *site) compare(t *testing.T, confluent *kgo.Record) []event.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value := append(bytes.Clone(s.fact(factOf(subjectIn(1, 1), 5_000)).Value[:10]), confluent.Value[5:]...)
+	value := append(bytes.Clone(s.Record(factOf(subjectIn(1, 1), 5_000)).Value[:10]), confluent.Value[5:]...)
 	e, err := decoder.Decode(value)
 	if err != nil {
 		t.Fatal(err)
 	}
 	facts := append(s.facts(), e)
-	s.equals(facts)
+	s.Holds(facts)
 	return facts
 }
 
@@ -291,17 +291,17 @@ func TestDeadLettersUnavailable(t *testing.T) {
 		name  string
 		fault kfake.Fault
 	}{
-		{"no replicas", noReplicas(s.letters)},
-		{"not allowed", kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.letters, Err: kerr.TopicAuthorizationFailed, Count: -1}},
+		{"no replicas", noReplicas(s.Letters)},
+		{"not allowed", kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: s.Letters, Err: kerr.TopicAuthorizationFailed, Count: -1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := start(t, s.with("SWITCHBOARD_SHUTDOWN_DRAIN_DEADLINE=2s"), "processor").ready()
-			s.reached()
-			bad := s.fact(factOf(subjectIn(0, 1), 1))
+			s.CaughtUp()
+			bad := s.Record(factOf(subjectIn(0, 1), 1))
 			bad.Value = []byte("poison")
-			other := s.fact(factOf(subjectIn(1, 1), 2))
+			other := s.Record(factOf(subjectIn(1, 1), 2))
 			fault := broker.Fault(c.fault)
-			s.produce(s.fact(factOf(subjectIn(0, 1), 2)), bad, s.fact(factOf(subjectIn(0, 1), 3)), other)
+			s.Write(s.Record(factOf(subjectIn(0, 1), 2)), bad, s.Record(factOf(subjectIn(0, 1), 3)), other)
 			p.says("the partition waits")
 			eventually(t, "not ready", func() string {
 				if status, reasons := p.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(reasons["processor/lanes"], "dead letters") {
@@ -310,21 +310,21 @@ func TestDeadLettersUnavailable(t *testing.T) {
 				return ""
 			})
 			eventually(t, "the others go on", func() string {
-				if s.pos(1) <= other.Offset {
-					return fmt.Sprint(s.pos(1))
+				if s.Next(1) <= other.Offset {
+					return fmt.Sprint(s.Next(1))
 				}
 				return ""
 			})
-			if next := s.pos(0); next > bad.Offset {
+			if next := s.Next(0); next > bad.Offset {
 				t.Errorf("the position is %d, beyond %d", next, bad.Offset)
 			}
-			if n := len(s.deadLetters()[fmt.Sprintf("%s/0/%d", s.reports, bad.Offset)]); n != 0 {
+			if n := len(s.deadLetters()[fmt.Sprintf("%s/0/%d", s.Reports, bad.Offset)]); n != 0 {
 				t.Errorf("%d letters", n)
 			}
 			fault.Remove()
 			s.folded()
 			p.ready()
-			if n := len(s.deadLetters()[fmt.Sprintf("%s/0/%d", s.reports, bad.Offset)]); n == 0 {
+			if n := len(s.deadLetters()[fmt.Sprintf("%s/0/%d", s.Reports, bad.Offset)]); n == 0 {
 				t.Error("no letter")
 			}
 		})

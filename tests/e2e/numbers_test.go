@@ -92,16 +92,16 @@ func TestNumbersNowhere(t *testing.T) {
 		}
 		for _, poison := range s.poisons(1) {
 			poison.record.Key = []byte(planted[0])
-			s.produce(poison.record)
+			s.Write(poison.record)
 		}
-		s.reached()
+		s.CaughtUp()
 		eventually(t, "letters", func() string {
 			if len(s.deadLetters()) == 0 {
 				return "none"
 			}
 			return ""
 		})
-		for _, r := range s.read(s.letters) {
+		for _, r := range s.Read(s.Letters) {
 			hasNumber(t, parts, "a dead letter", string(r.Key)+string(r.Value)+fmt.Sprint(r.Headers))
 		}
 		for _, role := range []*process{in, p} {

@@ -146,10 +146,10 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 	b, broker := faulty(t)
 	s := builtSite(t, b)
 	t.Run("a processor without Redis", func(t *testing.T) {
-		p := start(t, s.env, "processor").ready()
-		s.on.Server.Kill()
+		p := start(t, s.Env, "processor").ready()
+		s.On.Server.Kill()
 		eventually(t, "not ready", func() string {
-			if status, reasons := p.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(reasons["processor/lanes"], s.reports+"/") {
+			if status, reasons := p.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(reasons["processor/lanes"], s.Reports+"/") {
 				return fmt.Sprint(status, reasons)
 			}
 			return ""
@@ -160,13 +160,13 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 		if v := p.metric("switchboard_ready", `check="lanes"`); v != 0 {
 			t.Errorf("switchboard_ready is %v", v)
 		}
-		s.on.Server.Start()
+		s.On.Server.Start()
 		p.ready()
 	})
 	t.Run("a processor that starts without Redis", func(t *testing.T) {
-		s.on.Server.Pause()
-		defer s.on.Server.Resume()
-		p := start(t, s.env, "processor")
+		s.On.Server.Pause()
+		defer s.On.Server.Resume()
+		p := start(t, s.Env, "processor")
 		eventually(t, "says that it starts", func() string {
 			if status, reasons := p.readiness(); status != http.StatusServiceUnavailable || !strings.Contains(reasons["processor/lanes"], "starting") {
 				return fmt.Sprint(status, reasons)
@@ -176,7 +176,7 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 	})
 	t.Run("an ingest without consent", func(t *testing.T) {
 		p := start(t, s.with("SWITCHBOARD_INGEST_MAX_BUFFERED_RECORDS=10", "SWITCHBOARD_INGEST_MAX_EVENTS=10", "SWITCHBOARD_INGEST_REQUEST_DEADLINE=300ms"), "ingest").ready()
-		fault := broker.Fault(noReplicas(s.reports))
+		fault := broker.Fault(noReplicas(s.Reports))
 		var list []event.Submitted
 		for i := range 9 {
 			list = append(list, call("+447700900001", "+447700900002", i))
@@ -200,9 +200,9 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 			t.Errorf("sent again: %v %+v %v", resp, a, err)
 		}
 	})
-	start(t, s.env, "processor").ready()
+	start(t, s.Env, "processor").ready()
 	s.folded()
-	if n := s.redis.HGet(t.Context(), s.cardKey("+447700900001"), "calls_out").Val(); n != "9" {
+	if n := s.Redis.HGet(t.Context(), s.cardKey("+447700900001"), "calls_out").Val(); n != "9" {
 		t.Errorf("%s calls of 9, some of them sent three times", n)
 	}
 }
@@ -276,7 +276,7 @@ func TestDrainIngest(t *testing.T) {
 		}
 		<-done
 		inLog := map[string]bool{}
-		for _, r := range s.read(s.reports) {
+		for _, r := range s.Read(s.Reports) {
 			inLog[event.ID(r.Key).String()] = true
 		}
 		for id := range l.acked {
@@ -311,7 +311,7 @@ func TestDrainProcessor(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		in := start(t, s.env, "ingest").ready()
+		in := start(t, s.Env, "ingest").ready()
 		var l load
 		var count atomic.Int64
 		done := make(chan struct{})
@@ -348,13 +348,13 @@ func TestDrainProcessor(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 		// The group's offsets are where the read models are.
-		offsets, err := s.admin.FetchOffsets(t.Context(), s.on.Prefix+"switchboard-processor")
+		offsets, err := s.Admin.FetchOffsets(t.Context(), s.On.Prefix+"switchboard-processor")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for p := range int32(partitions) {
-			if o, ok := offsets.Lookup(s.reports, p); !ok || o.At != s.pos(p) || !strings.HasPrefix(o.Metadata, "v1|") {
-				t.Errorf("%s/%d: the group is at %d with %q, the read models at %d", s.reports, p, o.At, o.Metadata, s.pos(p))
+			if o, ok := offsets.Lookup(s.Reports, p); !ok || o.At != s.Next(p) || !strings.HasPrefix(o.Metadata, "v1|") {
+				t.Errorf("%s/%d: the group is at %d with %q, the read models at %d", s.Reports, p, o.At, o.Metadata, s.Next(p))
 			}
 		}
 	})
@@ -369,7 +369,7 @@ func TestSecondSignal(t *testing.T) {
 	s := builtSite(t, b)
 	t.Run("ingest", func(t *testing.T) {
 		p := start(t, s.with("SWITCHBOARD_INGEST_REQUEST_DEADLINE=25s", "SWITCHBOARD_SHUTDOWN_DRAIN_DEADLINE=50s"), "ingest").ready()
-		fault := broker.Fault(noReplicas(s.reports))
+		fault := broker.Fault(noReplicas(s.Reports))
 		defer fault.Remove()
 		go post(t.Context(), p.reports(), []byte("["+marshal(call("+447700900001", "", 1))+"]"))
 		eventually(t, "a request waits", func() string {
@@ -408,9 +408,9 @@ func TestSecondSignal(t *testing.T) {
 			}
 			return ""
 		})
-		s.on.Server.Pause()
-		defer s.on.Server.Resume()
-		s.produce(&kgo.Record{Topic: s.reports, Partition: 0, Key: []byte("k"), Value: []byte("poison: it needs a commit, and no read")})
+		s.On.Server.Pause()
+		defer s.On.Server.Resume()
+		s.Write(&kgo.Record{Topic: s.Reports, Partition: 0, Key: []byte("k"), Value: []byte("poison: it needs a commit, and no read")})
 		eventually(t, "a chunk is in flight", func() string {
 			if _, text := p.get("/debug/pprof/goroutine?debug=2"); !strings.Contains(text, "pipeline.(*pending).send(") {
 				return "none"

@@ -24,7 +24,7 @@ func (s *site) roles(t *testing.T, says ...string) {
 		for _, args := range [][]string{{"ingest"}, {"processor"}, {"switchboard", "import", file}} {
 			t.Run(args[0], func(t *testing.T) {
 				t.Parallel()
-				run(t, s.env, args[0], args[1:]...).wants(t, 1, append(says, "the cluster differs from the topology")...)
+				run(t, s.Env, args[0], args[1:]...).wants(t, 1, append(says, "the cluster differs from the topology")...)
 			})
 		}
 	})
@@ -41,7 +41,7 @@ func TestRolesRefuse(t *testing.T) {
 			b := b
 			b.Prefix = backend.Prefix()
 			s := newSite(t, b)
-			s.roles(t, "+ create "+s.reports+": 4 partitions", "+ create "+s.letters, "switchboard topology apply")
+			s.roles(t, "+ create "+s.Reports+": 4 partitions", "+ create "+s.Letters, "switchboard topology apply")
 			if found := s.topics(); len(found) > 0 {
 				t.Errorf("topics were made: %v", found)
 			}
@@ -51,20 +51,20 @@ func TestRolesRefuse(t *testing.T) {
 			says   string
 		}{
 			"more partitions": {func(s *site) {
-				if _, err := s.admin.CreatePartitions(s.Context(), 1, s.reports); err != nil {
+				if _, err := s.Admin.CreatePartitions(s.Context(), 1, s.Reports); err != nil {
 					s.Fatal(err)
 				}
-				eventually(s, "five partitions", func() string { return map[bool]string{true: "", false: "not yet"}[s.topics()[s.reports] == 5] })
+				eventually(s, "five partitions", func() string { return map[bool]string{true: "", false: "not yet"}[s.topics()[s.Reports] == 5] })
 			}, "! refuse REPORTS: partitions 5 -> 4 would move subjects"},
-			"no compaction":   {func(s *site) { s.setting(s.reports, "cleanup.policy", "delete") }, "! refuse REPORTS: cleanup.policy delete -> compact,delete decides what history is kept"},
-			"compaction only": {func(s *site) { s.setting(s.letters, "cleanup.policy", "compact") }, "! refuse LETTERS: cleanup.policy compact -> compact,delete"},
-			"less retention":  {func(s *site) { s.setting(s.reports, "retention.ms", "86400000") }, "~ alter config REPORTS\n    retention.ms: 86400000 (1d) -> 34560000000 (400d)"},
-			"more retention":  {func(s *site) { s.setting(s.reports, "retention.ms", "-1") }, "! refuse REPORTS: retention.ms"},
+			"no compaction":   {func(s *site) { s.setting(s.Reports, "cleanup.policy", "delete") }, "! refuse REPORTS: cleanup.policy delete -> compact,delete decides what history is kept"},
+			"compaction only": {func(s *site) { s.setting(s.Letters, "cleanup.policy", "compact") }, "! refuse LETTERS: cleanup.policy compact -> compact,delete"},
+			"less retention":  {func(s *site) { s.setting(s.Reports, "retention.ms", "86400000") }, "~ alter config REPORTS\n    retention.ms: 86400000 (1d) -> 34560000000 (400d)"},
+			"more retention":  {func(s *site) { s.setting(s.Reports, "retention.ms", "-1") }, "! refuse REPORTS: retention.ms"},
 			"one topic less": {func(s *site) {
-				if _, err := s.admin.DeleteTopics(s.Context(), s.letters); err != nil {
+				if _, err := s.Admin.DeleteTopics(s.Context(), s.Letters); err != nil {
 					s.Fatal(err)
 				}
-				eventually(s, "it is gone", func() string { return map[bool]string{true: "", false: "not yet"}[s.topics()[s.letters] == 0] })
+				eventually(s, "it is gone", func() string { return map[bool]string{true: "", false: "not yet"}[s.topics()[s.Letters] == 0] })
 			}, "+ create LETTERS"},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -74,8 +74,8 @@ func TestRolesRefuse(t *testing.T) {
 				s := builtSite(t, b)
 				c.change(s)
 				before := s.topics()
-				says := strings.NewReplacer("REPORTS", s.reports, "LETTERS", s.letters).Replace(c.says)
-				run(t, s.env, "switchboard", "topology", "check").wants(t, 1, says)
+				says := strings.NewReplacer("REPORTS", s.Reports, "LETTERS", s.Letters).Replace(c.says)
+				run(t, s.Env, "switchboard", "topology", "check").wants(t, 1, says)
 				s.roles(t, says)
 				if after := s.topics(); !maps.Equal(before, after) {
 					t.Errorf("topics before %v, after %v", before, after)
@@ -92,18 +92,18 @@ func TestTopology(t *testing.T) {
 	t.Parallel()
 	backend.Each(t, func(t *testing.T, b backend.Backend) {
 		s := newSite(t, b)
-		if _, err := s.admin.CreateTopic(t.Context(), 1, 1, nil, s.on.Prefix+"of.somebody.else"); err != nil {
+		if _, err := s.Admin.CreateTopic(t.Context(), 1, 1, nil, s.On.Prefix+"of.somebody.else"); err != nil {
 			t.Fatal(err)
 		}
-		s.cli("topology", "plan").wants(t, 0, "+ create "+s.reports, "to create, 0 to alter, 0 refused")
+		s.cli("topology", "plan").wants(t, 0, "+ create "+s.Reports, "to create, 0 to alter, 0 refused")
 		s.cli("topology", "plan", "--format", "json").wants(t, 0, `"Op":"create topic"`)
-		s.cli("topology", "check").wants(t, 1, "+ create "+s.reports)
+		s.cli("topology", "check").wants(t, 1, "+ create "+s.Reports)
 		if found := s.topics(); len(found) != 1 {
 			t.Errorf("plan and check made topics: %v", found)
 		}
-		s.cli("topology", "apply").wants(t, 0, "+ create "+s.reports, "the cluster is as the topology says")
+		s.cli("topology", "apply").wants(t, 0, "+ create "+s.Reports, "the cluster is as the topology says")
 		made := s.topics()
-		if made[s.reports] != partitions || made[s.letters] != 2 {
+		if made[s.Reports] != partitions || made[s.Letters] != 2 {
 			t.Errorf("made %v", made)
 		}
 		if again := s.cli("topology", "apply").wants(t, 0); again.out != "the cluster is as the topology says\n" {
@@ -111,17 +111,17 @@ func TestTopology(t *testing.T) {
 		}
 		s.cli("topology", "check").wants(t, 0)
 
-		s.produce(s.fact(factOf(subjectIn(1, 1), 1)))
-		s.setting(s.reports, "retention.ms", "86400000")
-		s.setting(s.letters, "cleanup.policy", "delete")
-		got := s.cli("topology", "apply").wants(t, 1, "~ alter config "+s.reports, "retention.ms: 86400000 (1d) -> 34560000000 (400d)", "! refuse "+s.letters+": cleanup.policy delete -> compact,delete")
+		s.Write(s.Record(factOf(subjectIn(1, 1), 1)))
+		s.setting(s.Reports, "retention.ms", "86400000")
+		s.setting(s.Letters, "cleanup.policy", "delete")
+		got := s.cli("topology", "apply").wants(t, 1, "~ alter config "+s.Reports, "retention.ms: 86400000 (1d) -> 34560000000 (400d)", "! refuse "+s.Letters+": cleanup.policy delete -> compact,delete")
 		if strings.Contains(got.out, "the cluster is as") {
 			t.Errorf("apply is content: %s", got.out)
 		}
-		if n := len(s.read(s.reports)); n != 1 {
+		if n := len(s.Read(s.Reports)); n != 1 {
 			t.Errorf("%d facts of 1 are left", n)
 		}
-		configs, err := s.admin.DescribeTopicConfigs(t.Context(), s.letters)
+		configs, err := s.Admin.DescribeTopicConfigs(t.Context(), s.Letters)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestNothingIsMadeUp(t *testing.T) {
 	t.Parallel()
 	b, _ := faulty(t, kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1))
 	s := newSite(t, b)
-	s.roles(t, "+ create "+s.reports)
+	s.roles(t, "+ create "+s.Reports)
 	s.cli("topology", "plan").wants(t, 0)
 	if found := s.topics(); len(found) > 0 {
 		t.Errorf("made up: %v", found)
@@ -156,16 +156,16 @@ func TestNothingIsMadeUp(t *testing.T) {
 func TestPartitionsAddedUnderway(t *testing.T) {
 	t.Parallel()
 	s := builtSite(t, backend.Embedded(t))
-	p := start(t, s.env, "processor").ready()
-	s.produce(s.fact(factOf(subjectIn(1, 1), 1)))
+	p := start(t, s.Env, "processor").ready()
+	s.Write(s.Record(factOf(subjectIn(1, 1), 1)))
 	s.folded()
-	if _, err := s.admin.CreatePartitions(t.Context(), 1, s.reports); err != nil {
+	if _, err := s.Admin.CreatePartitions(t.Context(), 1, s.Reports); err != nil {
 		t.Fatal(err)
 	}
-	s.produce(s.fact(factOf(subjectIn(1, 1), 2)))
+	s.Write(s.Record(factOf(subjectIn(1, 1), 2)))
 	eventually(t, "it goes on", func() string {
-		if s.pos(1) != 2 {
-			return fmt.Sprint(s.pos(1))
+		if s.Next(1) != 2 {
+			return fmt.Sprint(s.Next(1))
 		}
 		return ""
 	})
@@ -174,5 +174,5 @@ func TestPartitionsAddedUnderway(t *testing.T) {
 		t.Error("it has ended")
 	default:
 	}
-	run(t, s.env, "processor").wants(t, 1, "partitions 5 -> 4 would move subjects")
+	run(t, s.Env, "processor").wants(t, 1, "partitions 5 -> 4 would move subjects")
 }
