@@ -14,6 +14,7 @@ import (
 	"switchboard/internal/view"
 	"switchboard/tests/backend"
 	"switchboard/tests/reference"
+	"switchboard/tests/site/local"
 )
 
 // TestUncleanElection: a copy of the partitions falls behind, the only one that has what was acknowledged and folded since then dies, and an operator makes
@@ -39,27 +40,27 @@ func TestUncleanElection(t *testing.T) {
 	was := make([]folds, len(kinds))
 	for i := range kinds {
 		b := backend.Backend{Name: "three brokers", Brokers: servers.Brokers, Redis: []string{backend.RealRedis(t).Addr}, Prefix: backend.Prefix()}
-		s := newSite(t, b, options{copies: 3, facts: []string{"replication: 2", "min_insync: 1"}})
+		s := newSite(t, b, local.Options{Copies: 3, Settings: map[string][]string{"calls.reports": {"replication: 2", "min_insync: 1"}}})
 		s.copiesOn(newest, behind)
-		s.append(300)
-		s.start()
-		s.caughtUp()
+		s.Append(300)
+		s.Start()
+		s.CaughtUp()
 		sites[i] = s
 	}
 	servers.Pause(t, behind)
 	for i, kind := range kinds {
 		s := sites[i]
 		s.awaitPartitions("one copy falls behind", func(p kadm.PartitionDetail) bool { return slices.Equal(p.ISR, []int32{newest}) })
-		was[i].kept, was[i].cut = len(s.facts), s.ends()
-		s.append(200)
-		s.caughtUp()
-		s.exact()
-		was[i].facts, was[i].ends = s.facts, s.ends()
+		was[i].kept, was[i].cut = len(s.Facts), s.Ends()
+		s.Append(200)
+		s.CaughtUp()
+		s.Exact()
+		was[i].facts, was[i].ends = s.Facts, s.Ends()
 		for p := range int32(partitions) {
-			was[i].serving[p] = s.serving(p)
+			was[i].serving[p] = s.Serving(p)
 		}
 		if !kind.running {
-			s.halt()
+			s.Halt()
 		}
 	}
 	servers.Kill(t, newest)
@@ -69,24 +70,24 @@ func TestUncleanElection(t *testing.T) {
 		s, was := sites[i], &was[i]
 		s.awaitPartitions("nobody leads", func(p kadm.PartitionDetail) bool { return p.Leader == -1 })
 		s.elect(kadm.ElectLiveReplica, behind)
-		if got := s.ends(); got != was.cut {
+		if got := s.Ends(); !slices.Equal(got, was.cut) {
 			t.Fatalf("the log ends at %v, the copy fell behind at %v", got, was.cut)
 		}
-		s.facts = slices.Clone(s.facts[:was.kept])
-		s.append(601)
-		for p, end := range s.ends() {
+		s.Facts = slices.Clone(s.Facts[:was.kept])
+		s.Append(601)
+		for p, end := range s.Ends() {
 			if end <= was.ends[p] {
 				t.Fatalf("partition %d ends at %d, the position is %d: write more", p, end, was.ends[p])
 			}
 		}
 		if !kind.running {
-			s.start()
+			s.Start()
 		}
 		for p := range int32(partitions) {
-			s.until("another generation serves", func() bool { return s.serving(p) != was.serving[p] })
+			s.Until("another generation serves", func() bool { return s.Serving(p) != was.serving[p] })
 		}
-		s.caughtUp()
-		s.exact()
+		s.CaughtUp()
+		s.Exact()
 		s.rebuilt(was, kind.says)
 	}
 	servers.Start(t) // what it alone had is cut off
@@ -94,20 +95,20 @@ func TestUncleanElection(t *testing.T) {
 		t.Log(kinds[i].name)
 		s.awaitPartitions("both copies are in sync", func(p kadm.PartitionDetail) bool { return len(p.ISR) == 2 })
 		s.elect(kadm.ElectPreferredReplica, newest)
-		s.append(100)
-		s.caughtUp()
-		s.exact()
+		s.Append(100)
+		s.CaughtUp()
+		s.Exact()
 		s.noLetters()
-		s.halt()
+		s.Halt()
 	}
 }
 
 // folds is what was folded before a log lost its tail.
 type folds struct {
 	facts   []event.Event
-	kept    int               // facts that stay
-	cut     [partitions]int64 // where the log ends then
-	ends    [partitions]int64 // where it ended, and the position was
+	kept    int     // facts that stay
+	cut     []int64 // where the log ends then
+	ends    []int64 // where it ended, and the position was
 	serving [partitions]pipeline.LaneID
 }
 
@@ -118,25 +119,20 @@ func (s *site) rebuilt(was *folds, says string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	models, err := redisview.New(redisview.Options{Addrs: s.b.Redis})
+	models, err := redisview.New(redisview.Options{Addrs: s.On.Redis})
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer models.Close()
+	facts := reference.Parted(was.facts, partitions)
 	for p := range int32(partitions) {
 		old := was.serving[p]
 		pos, found, err := models.Position(s.Context(), old)
 		if err != nil || !found || pos.Next != was.ends[p] {
 			s.Errorf("partition %d: the old generation is at %d (%v), it was at %d and is folded no further", p, pos.Next, err, was.ends[p])
 		}
-		got, err := reference.Dump(s.Context(), s.node(p), old)
-		if err != nil {
-			s.Fatal(err)
-		}
-		if diff := reference.Diff(got, reference.Of(set, factsOf(p, was.facts))); diff != nil {
-			s.Errorf("partition %d: the old generation has changed:\n%s", p, strings.Join(diff, "\n"))
-		}
-		lines, err := models.List(s.Context(), s.partition(p))
+		reference.Holds(s, s.Node(p), old, set, facts[p]) // it has not changed
+		lines, err := models.List(s.Context(), s.Partition(p))
 		if err != nil || len(lines) != 2 || !strings.HasPrefix(lines[0].Reason, says) {
 			s.Errorf("partition %d: the list of generations does not say %q: %+v (%v)", p, says, lines, err)
 		}
@@ -148,9 +144,9 @@ func (s *site) copiesOn(brokers ...int32) {
 	s.Helper()
 	var to kadm.AlterPartitionAssignmentsReq
 	for p := range int32(partitions) {
-		to.Assign(s.topic, p, brokers)
+		to.Assign(s.Reports, p, brokers)
 	}
-	moved, err := s.admin.AlterPartitionAssignments(s.Context(), to)
+	moved, err := s.Admin.AlterPartitionAssignments(s.Context(), to)
 	if err == nil {
 		err = moved.Error()
 	}
@@ -168,13 +164,13 @@ func (s *site) elect(how kadm.ElectLeadersHow, leader int32) {
 	s.Helper()
 	set := kadm.TopicsSet{}
 	for p := range int32(partitions) {
-		set.Add(s.topic, p)
+		set.Add(s.Reports, p)
 	}
 	s.awaitPartitions("it leads", func(p kadm.PartitionDetail) bool {
 		if p.Leader == leader {
 			return true
 		}
-		_, _ = s.admin.ElectLeaders(s.Context(), how, set) // a broker that is just back cannot yet be elected
+		_, _ = s.Admin.ElectLeaders(s.Context(), how, set) // a broker that is just back cannot yet be elected
 		return false
 	})
 }
@@ -182,12 +178,12 @@ func (s *site) elect(how kadm.ElectLeadersHow, leader int32) {
 // awaitPartitions waits until something holds for each partition of facts. Brokers that do not answer meanwhile are asked again.
 func (s *site) awaitPartitions(what string, holds func(kadm.PartitionDetail) bool) {
 	s.Helper()
-	s.until(what, func() bool {
-		topics, err := s.admin.ListTopics(s.Context(), s.topic)
-		if err != nil || len(topics[s.topic].Partitions) != partitions {
+	s.Until(what, func() bool {
+		topics, err := s.Admin.ListTopics(s.Context(), s.Reports)
+		if err != nil || len(topics[s.Reports].Partitions) != partitions {
 			return false
 		}
-		for _, p := range topics[s.topic].Partitions {
+		for _, p := range topics[s.Reports].Partitions {
 			if !holds(p) {
 				return false
 			}
