@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"switchboard/internal/event"
 	"switchboard/internal/view"
@@ -93,13 +92,16 @@ func (t *tenure) load(ctx context.Context, b *batch) error {
 	if len(reads) == 0 {
 		return nil
 	}
+	if err := t.land(ctx); err != nil {
+		return err
+	}
 	values, err := t.store.Load(ctx, reads)
 	if err != nil {
-		return err
+		return t.damage(ctx, err)
 	}
 	for _, w := range b.subjects {
 		if err := w.subject.Fill(values[:w.reads]); err != nil {
-			return &damaged{err}
+			return t.damage(ctx, &damaged{err})
 		}
 		values = values[w.reads:]
 	}
@@ -120,8 +122,8 @@ func (b *batch) fold() error {
 }
 
 // write sends the batch as chunks of whole subjects, each when the one before was acknowledged. The last
-// one moves the position; a batch without mutations moves it all the same.
-func (t *tenure) write(ctx context.Context, b *batch) (Outcome, error) {
+// one moves the position; a batch without mutations moves it all the same. It may be under way when write returns.
+func (t *tenure) write(ctx context.Context, b *batch) error {
 	limits := &t.lane.limits
 	whole := b.events <= limits.LiveEvents // a live batch is one chunk, so that it is seen as one
 	c := newPending(t)
@@ -130,36 +132,31 @@ func (t *tenure) write(ctx context.Context, b *batch) (Outcome, error) {
 		own = w.subject.Project(own[:0])
 		full := c.commands()+len(own) > limits.ChunkCommands || c.size+sizeOf(own) > limits.ChunkBytes
 		if c.size > 0 && full && !whole { // not an empty one before a large subject
-			if outcome, err := c.send(ctx, b, false); outcome != Applied {
-				return outcome, err
+			if err := c.send(ctx, b, false); err != nil {
+				return err
 			}
 		}
 		c.add(own)
 		c.totals.Add(w.subject.Change())
 		c.subjects = append(c.subjects, w)
 	}
-	outcome, err := c.send(ctx, b, true)
-	if outcome == Applied {
-		t.progress = b.progress
-		t.ahead = max(t.ahead, b.progress.Next)
-	}
-	return outcome, err
+	return c.send(ctx, b, true)
 }
 
 // pending is the chunk being filled.
 type pending struct {
-	t         *tenure
-	part      int
-	mutations []view.Mutation
-	scores    []view.Mutation // those that set scores, one for each ranking
-	size      int
-	totals    view.Totals // of the last acknowledged chunk plus the subjects of this one
-	subjects  []*work
+	memory
+	t        *tenure
+	part     int
+	size     int
+	totals   view.Totals // of the last chunk plus the subjects of this one
+	subjects []*work
 }
 
-// newPending takes over what the last one has left to be used again.
 func newPending(t *tenure) *pending {
-	return &pending{t: t, totals: t.totals, mutations: t.mutations[:0], scores: t.scores}
+	c := &pending{t: t, totals: t.totals, memory: t.spare}
+	t.spare = memory{}
+	return c
 }
 
 // commands is how many there are, without totals and position.
@@ -183,9 +180,12 @@ func (c *pending) add(own []view.Mutation) {
 	c.size += sizeOf(own)
 }
 
-// send writes the chunk and, when it is acknowledged, settles its subjects and begins the next one.
-func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error) {
+// send sends the chunk, settles its subjects, as if it were acknowledged, and begins the next one.
+func (c *pending) send(ctx context.Context, b *batch, last bool) error {
 	t := c.t
+	if err := t.land(ctx); err != nil {
+		return err
+	}
 	for _, s := range c.scores {
 		if len(s.Args) > 0 {
 			c.mutations = append(c.mutations, s)
@@ -202,33 +202,19 @@ func (c *pending) send(ctx context.Context, b *batch, last bool) (Outcome, error
 	if last {
 		chunk.Part = 0
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.lane.limits.ChunkDeadline)
-	defer cancel()
-	began := time.Now()
-	outcome, err := t.store.Commit(ctx, chunk)
-	t.lane.stats.committed(outcome, time.Since(began), len(c.mutations))
-	if outcome != Applied {
-		return outcome, err
-	}
+	t.launch(ctx, chunk, b.events, c.memory)
 	for _, w := range c.subjects {
 		w.subject.Settle()
 		t.cache.put(w.id, w.subject)
 	}
 	t.totals = c.totals
-	c.empty()
-	return Applied, nil
-}
-
-// empty begins anew, with the memory of what was written; what that held is not kept.
-func (c *pending) empty() {
-	clear(c.mutations)
-	c.mutations, c.size, c.subjects = c.mutations[:0], 0, c.subjects[:0]
-	for i := range c.scores {
-		s := &c.scores[i]
-		clear(s.Args)
-		s.Args = s.Args[:0]
+	if last {
+		t.progress, t.ahead = b.progress, chunk.Ahead
+		return nil
 	}
-	c.t.mutations, c.t.scores = c.mutations, c.scores
+	c.memory, t.spare = t.spare, memory{}
+	c.size, c.subjects = 0, c.subjects[:0]
+	return nil
 }
 
 func sizeOf(list []view.Mutation) int {

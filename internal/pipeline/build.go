@@ -118,7 +118,8 @@ func (l *Lane) takeBuilder(ctx context.Context, o *Observed, d *Decision, s *sto
 		}
 		return nil, errLookAgain
 	}
-	t, err := l.take(ctx, o, d, &s.builder, b.Line.Generation, &b.Pos, l.Direct(l.partition))
+	beside := &build{beside: o.Serving, line: stateOf(b.Line, Building), alone: d.Still}
+	t, err := l.take(ctx, o, d, &s.builder, b.Line.Generation, &b.Pos, l.Direct(l.partition), beside)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,6 @@ func (l *Lane) takeBuilder(ctx context.Context, o *Observed, d *Decision, s *sto
 			return nil, fmt.Errorf("mark generation %s: %w", b.Line.Generation, err)
 		}
 	}
-	t.build = &build{beside: o.Serving, line: stateOf(b.Line, Building), alone: d.Still}
 	return t, nil
 }
 
@@ -175,6 +175,9 @@ func (t *tenure) finish(ctx context.Context) error {
 	end, checked := t.lane.Watermark(t.id.Partition)
 	if checked == 0 || t.progress.Next < max(end, t.rebuildTo) || time.Since(time.UnixMilli(checked)) > 3*time.Second {
 		return nil
+	}
+	if err := t.land(ctx); err != nil {
+		return err
 	}
 	if !b.compared && !b.alone {
 		b.compared = true
@@ -254,12 +257,6 @@ func (t *tenure) restore(ctx context.Context, b Beginning) (view.Totals, error) 
 	var totals view.Totals
 	c := newPending(t)
 	none := &batch{progress: t.progress}
-	flush := func() error {
-		if outcome, err := c.send(ctx, none, false); outcome != Applied {
-			return fmt.Errorf("restore: %s: %w", outcome, orNone(err))
-		}
-		return nil
-	}
 	err := t.lane.Snapshots.Restore(ctx, t.id.Partition, b, func(key string, fields []string) error {
 		before := len(c.mutations)
 		var add view.Totals
@@ -272,10 +269,10 @@ func (t *tenure) restore(ctx context.Context, b Beginning) (view.Totals, error) 
 		if len(c.mutations) < t.lane.limits.ChunkCommands && c.size < t.lane.limits.ChunkBytes {
 			return nil
 		}
-		return flush()
+		return c.send(ctx, none, false)
 	})
 	if err != nil {
 		return view.Totals{}, err
 	}
-	return totals, flush()
+	return totals, c.send(ctx, none, false)
 }

@@ -222,7 +222,7 @@ func (l *Lane) fold(ctx context.Context, o *Observed, d *Decision, s *stores) er
 	l.setReporter(o, d)
 	var tenures []*tenure
 	if !d.Still {
-		t, err := l.take(ctx, o, d, &s.serving, o.Serving, &o.Pos, l.source)
+		t, err := l.take(ctx, o, d, &s.serving, o.Serving, &o.Pos, l.source, nil)
 		if err != nil {
 			return err
 		}
@@ -290,7 +290,7 @@ func (l *Lane) reportedOf(g Generation) int64 {
 }
 
 // take claims a generation (COMMIT.md 3). The store is the tenure's from here on.
-func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store, g Generation, p *Pos, source Source) (*tenure, error) {
+func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store, g Generation, p *Pos, source Source, b *build) (*tenure, error) {
 	views, err := view.ParseSet(p.Views)
 	if err != nil {
 		return nil, &Stopped{Partition: l.partition, Why: fmt.Sprintf("position of generation %s: views: %v", g, err), Hint: "this program is older than the one that made the generation"}
@@ -307,7 +307,7 @@ func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store,
 	if outcome != Applied {
 		return nil, fmt.Errorf("claim generation %s: %s: %w", g, outcome, orNone(err))
 	}
-	t, err := l.begin(ctx, o, d, *store, LaneID{l.partition, g}, p, views, source)
+	t, err := l.begin(ctx, o, d, *store, LaneID{l.partition, g}, p, views, source, b)
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +316,7 @@ func (l *Lane) take(ctx context.Context, o *Observed, d *Decision, store *Store,
 }
 
 // begin reads the totals and asks for records from the position on.
-func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store, id LaneID, p *Pos, views view.Set, source Source) (*tenure, error) {
+func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store, id LaneID, p *Pos, views view.Set, source Source, b *build) (*tenure, error) {
 	values, err := store.Load(ctx, []view.Read{{Key: view.TotalsKey, Fields: view.TotalsFields()}})
 	if errors.Is(err, ErrDamaged) {
 		return nil, l.breakDown(ctx, store, id.Generation, fmt.Errorf("read totals: %w", err))
@@ -329,14 +329,14 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store,
 		return nil, l.breakDown(ctx, store, id.Generation, err)
 	}
 	t := &tenure{
-		lane: l, id: id, source: source, store: store, log: o.Log, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.Cache),
+		lane: l, id: id, source: source, store: store, log: o.Log, build: b, views: views, totals: totals, ahead: p.Ahead, cache: newCache(l.Cache),
 		rebuildTo: p.RebuildTo, claimedAt: time.Now(), logger: l.log.With("generation", id.Generation),
 		progress: Progress{Next: p.Next, LeaderEpoch: p.LeaderEpoch, Tombstones: p.Tombstones, AppliedAppendMs: p.AppliedAppendMs, HighWatermark: p.HighWatermark, CheckedMs: p.CheckedMs},
 	}
 	t.logger.Info("claimed", "rule", d.Rule, "why", d.Why, "next", p.Next, "log_start", o.Log.Start, "log_end", o.Log.End)
 	if p.Next < 0 {
 		if err := t.seed(ctx, p); err != nil {
-			t.cache.close()
+			t.end()
 			return nil, l.seedFailed(ctx, id, err)
 		}
 		if p.Seed == SeedStart { // otherwise an earlier attempt, or the snapshot, has left subjects
@@ -345,7 +345,7 @@ func (l *Lane) begin(ctx context.Context, o *Observed, d *Decision, store Store,
 		}
 	}
 	source.SeekTo(t.progress.Next, t.progress.LeaderEpoch)
-	t.report()
+	t.report(t.progress.Next)
 	return t, nil
 }
 

@@ -21,21 +21,22 @@ type tenure struct {
 	cache  *cache
 	logger *slog.Logger
 
-	progress  Progress    // as last acknowledged
+	progress  Progress    // as last sent
 	totals    view.Totals // likewise
-	ahead     int64
+	ahead     int64       // likewise
+	flight    *flight     // what was last sent, until it is acknowledged; nil: it is
 	rebuildTo int64
 	claimedAt time.Time
 	committed time.Time
 	tended    time.Time
 	build     *build // nil: this is the serving generation
 
-	rest              []Raw           // taken from the source, and not folded yet: one subject had its share of a batch
-	restNext          int64           // offset behind them
-	cut               bool            // so it was in the last batch
-	scratch           []byte          // of check
-	mutations, scores []view.Mutation // of pending: the memory of the last chunk
-	deferred          error           // what the source said behind the records of the last batch
+	rest     []Raw  // taken from the source, and not folded yet: one subject had its share of a batch
+	restNext int64  // offset behind them
+	cut      bool   // so it was in the last batch
+	scratch  []byte // of check
+	spare    memory // for the next chunk
+	deferred error  // what the source said behind the records of the last batch
 }
 
 // seed writes the first position of a generation, and before it what its snapshot holds.
@@ -53,13 +54,12 @@ func (t *tenure) seed(ctx context.Context, pos *Pos) error {
 	p := t.progress
 	p.Next, p.LeaderEpoch, p.Tombstones, p.AppliedAppendMs = from.Next, from.LeaderEpoch, from.Tombstones, from.AppliedAppendMs
 	p.Seeding, p.HistoryFrom, p.RebuildTo = true, from.HistoryFrom, t.log.End
-	outcome, err := c.send(ctx, &batch{progress: p}, true)
-	if outcome != Applied {
-		return fmt.Errorf("seed: %s: %w", outcome, orNone(err))
+	t.rebuildTo = t.log.End
+	if err := c.send(ctx, &batch{progress: p}, true); err != nil {
+		return err
 	}
-	p.Seeding = false
-	t.progress, t.ahead, t.rebuildTo = p, max(t.ahead, p.Next), t.log.End
-	return nil
+	t.progress.Seeding = false
+	return t.land(ctx)
 }
 
 // serve folds batch after batch, and ticks when there is nothing to fold.
@@ -86,13 +86,17 @@ func (t *tenure) step(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	if len(records) == 0 { // nothing to do meanwhile
+		if err := t.land(ctx); err != nil {
+			return err
+		}
+	}
 	if len(records) == 0 && next <= t.progress.Next && time.Since(t.committed) < t.lane.limits.Tick {
 		return nil
 	}
 	if n := len(records); n > t.lane.limits.LiveEvents {
-		end, _ := t.lane.Watermark(t.id.Partition)
-		if !t.lane.Turns.Take(ctx, n, max(0, end-next)) {
-			return ErrReleased
+		if err := t.takeTurn(ctx, n, next); err != nil {
+			return err
 		}
 		defer t.lane.Turns.Return(n)
 	}
@@ -100,6 +104,22 @@ func (t *tenure) step(ctx context.Context) error {
 		return err
 	}
 	return t.batch(ctx, records, max(next, t.progress.Next))
+}
+
+// takeTurn waits until n events up to the offset next may be folded.
+func (t *tenure) takeTurn(ctx context.Context, n int, next int64) error {
+	end, _ := t.lane.Watermark(t.id.Partition)
+	lag := max(0, end-next)
+	if t.lane.Turns.Try(n) {
+		return nil
+	}
+	if err := t.land(ctx); err != nil {
+		return err
+	}
+	if !t.lane.Turns.Take(ctx, n, lag) {
+		return ErrReleased
+	}
+	return nil
 }
 
 // gather takes the records of the next batch: what is there, and while the lane is behind a little more.
@@ -174,7 +194,7 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 			b.progress.HighWatermark, b.progress.CheckedMs = end, checked
 		}
 		if err := t.load(ctx, b); err != nil {
-			return t.damage(ctx, err)
+			return err
 		}
 		if err := b.fold(); err != nil {
 			p, ok := asPanic(err)
@@ -193,12 +213,8 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 		if err := t.lane.bury(ctx, b.letters); err != nil {
 			return err
 		}
-		outcome, err := t.write(ctx, b)
-		if outcome == Failed {
-			return t.breakDown(ctx, err)
-		}
-		if outcome != Applied {
-			return fmt.Errorf("commit at %d: %s: %w", t.progress.Next, outcome, orNone(err))
+		if err := t.write(ctx, b); err != nil {
+			return err
 		}
 		if t.cut = len(b.rest) > 0; t.cut {
 			if len(t.rest) == 0 {
@@ -208,9 +224,9 @@ func (t *tenure) batch(ctx context.Context, records []Raw, next int64) error {
 		}
 		t.cache.trim()
 		t.committed = time.Now()
-		t.lane.applied.Store(true)
-		t.lane.stats.applied(b.events, &t.progress, t.rebuildTo, t.build != nil)
-		t.report()
+		if b.events <= t.lane.limits.LiveEvents { // at the head of the log what comes meanwhile makes the next batch larger
+			return t.land(ctx)
+		}
 		return nil
 	}
 }
@@ -284,7 +300,15 @@ func (t *tenure) skipTooLarge(ctx context.Context, large *TooLarge) error {
 
 // close gives back what the tenure held.
 func (t *tenure) close() {
+	t.end()
 	t.store.Close()
+}
+
+// end waits for what is under way, and forgets what is known.
+func (t *tenure) end() {
+	if err := t.land(context.Background()); err != nil {
+		t.logger.Warn("the last chunk was not applied", "cause", err)
+	}
 	t.cache.close()
 }
 
@@ -332,18 +356,18 @@ func (l *Lane) breakDown(ctx context.Context, store Store, g Generation, cause e
 	return &Stopped{Partition: l.partition, Rule: 3, Why: fmt.Sprintf("generation %s is broken: %v", g, cause), Hint: "start the processor again: another generation is then built beside this one, from the log", Final: true}
 }
 
-// report tells the group how far the lane is, unless another generation is what the group is told about.
-func (t *tenure) report() {
+// report tells the group how far the read models are, unless those of another generation are what it is told about.
+func (t *tenure) report(next int64) {
 	l := t.lane
-	l.stats.reached(t.id.Generation, t.progress.Next, t.build != nil)
+	l.stats.reached(t.id.Generation, next, t.build != nil)
 	l.mu.Lock()
 	ours := l.reporting && l.reporter == t.id.Generation
 	l.mu.Unlock()
 	if !ours {
 		return
 	}
-	l.stats.report(t.progress.Next)
-	l.group.Report(t.progress.Next, l.certificate(t.progress.Next))
+	l.stats.report(next)
+	l.group.Report(next, l.certificate(next))
 }
 
 // setState shows what the serving lane does; a builder is seen by its position.

@@ -23,6 +23,17 @@ type turn struct {
 // NewTurns allow so many events at one time; at least one batch.
 func NewTurns(events int) *Turns { return &Turns{free: events} }
 
+// Try takes a turn if nobody waits for one, and there is room.
+func (t *Turns) Try(events int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) > 0 || events > t.free {
+		return false
+	}
+	t.free -= events
+	return true
+}
+
 // Take waits until so many events may be folded, by a lane that is then still lag events behind. false: ctx is done.
 func (t *Turns) Take(ctx context.Context, events int, lag int64) bool {
 	own := &turn{events: events, lag: lag, given: make(chan struct{})}

@@ -31,6 +31,7 @@ const (
 	redisLane = "internal/redisview/lane.go"
 	redisPos  = "internal/redisview/pos.go"
 	batch     = "internal/pipeline/batch.go"
+	flight    = "internal/pipeline/flight.go"
 	lane      = "internal/pipeline/lane.go"
 	folding   = "internal/fold/subscriber.go"
 	poller    = "internal/kafkalog/poller.go"
@@ -46,7 +47,7 @@ var mutants = []mutant{
 		{batch, "\tchunk := &Chunk{\n", `	if half := len(c.mutations) / 2; half > 0 {
 		first := &Chunk{Mutations: c.mutations[:half], Part: c.part, Before: t.progress.Next, Ahead: max(t.ahead, b.progress.Next), Progress: b.progress}
 		if outcome, err := t.store.Commit(ctx, first); outcome != Applied {
-			return outcome, err
+			return errors.Join(errors.New(outcome.String()), err)
 		}
 		c.mutations = c.mutations[half:]
 		c.part++
@@ -58,14 +59,19 @@ var mutants = []mutant{
 		{poller, `p.run == 0 || p.run != p.noted || p.err != nil`, `p.run == 0 || p.err != nil`},
 	}},
 	{name: "no commit of a batch without mutations", pkg: "./tests/commit", run: "TestEveryStep/exact/crash_after", edits: []edit{
-		{batch, "\tchunk := &Chunk{\n", `	if len(c.mutations) == 0 && !b.progress.Seeding {
-		return Applied, nil
+		{batch, "\tchunk := &Chunk{\n", `	if len(c.mutations) == 0 && !b.progress.Seeding && last {
+		t.progress = b.progress
+		return nil
 	}
 	chunk := &Chunk{
 `},
 	}},
 	{name: "@ ignored, duplicates off", pkg: "./tests/commit", run: "TestEveryStep/off/crash_after", edits: []edit{
 		{folding, `if offset <= s.At {`, `if false {`},
+	}},
+
+	{name: "whatever became of a chunk taken as applied", pkg: "./tests/commit", run: "TestEveryStep/exact/(refused|stolen)", edits: []edit{
+		{flight, `switch f.outcome {`, `switch Applied {`},
 	}},
 
 	{name: "position written first", long: true, pkg: "./tests/commit", run: "TestEveryStep/exact/crash_after", edits: []edit{
