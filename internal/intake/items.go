@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -18,12 +17,12 @@ const (
 	NDJSON                // one item a line; empty lines are skipped
 )
 
-// Item is one item of a stream.
+// Item is one item of a text.
 type Item struct {
 	Index int    // from 0
 	Line  int    // the line it begins at, from 1
-	Data  []byte // its text, valid until the next item is asked for; nil if Problem is set
-	// Problem is set when the item was too long to be kept; the stream goes on behind it.
+	Data  []byte // its text, a piece of the whole; nil if Problem is set
+	// Problem is set when the item is too long; the next one follows all the same.
 	Problem Errors
 }
 
@@ -35,30 +34,31 @@ type FrameError struct {
 
 func (e *FrameError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Problem) }
 
-// Items yields the items of a stream, each at most most bytes long (0 is MaxItemBytes), in memory
-// for one item. What an item holds is not looked at: that is AcceptJSON's part. An error ends the
-// stream: a *FrameError, or what the reader said. A byte order mark is skipped.
-func Items(r io.Reader, framing Framing, most int) iter.Seq2[Item, error] {
+// Items yields the items of a text, each at most most bytes long (0 is MaxItemBytes). What an item holds is not looked at: that is
+// AcceptJSON's part. An error, a *FrameError, ends them. A byte order mark is skipped.
+func Items(text []byte, framing Framing, most int) iter.Seq2[Item, error] {
 	if most <= 0 {
 		most = MaxItemBytes
 	}
 	return func(yield func(Item, error) bool) {
-		s := itemScanner{r: bufio.NewReaderSize(r, 16<<10), most: most, line: 1}
-		if mark, _ := s.r.Peek(3); bytes.Equal(mark, byteOrderMark) {
-			_, _ = s.r.Discard(len(mark))
-		}
-		next := s.line1
+		s := itemScanner{rest: bytes.TrimPrefix(text, byteOrderMark), line: 1}
+		next := s.nextLine
 		if framing == Array {
 			next = s.element
 		}
 		for index := 0; ; index++ {
-			item, err := next(index)
+			item := Item{Index: index}
+			var err error
+			item.Data, item.Line, err = next(index)
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
 				yield(Item{}, err)
 				return
+			}
+			if len(item.Data) > most {
+				item.Data, item.Problem = nil, problem("", fmt.Sprintf("must be at most %d bytes", most))
 			}
 			if !yield(item, nil) {
 				return
@@ -69,143 +69,107 @@ func Items(r io.Reader, framing Framing, most int) iter.Seq2[Item, error] {
 
 var byteOrderMark = []byte("\uFEFF")
 
+// itemScanner takes items off a text. Each of its methods gives an item and the line that it begins at, or io.EOF.
 type itemScanner struct {
-	r    *bufio.Reader
-	most int
-	line int
-	buf  []byte
-	long bool // the item is longer than most; buf is not kept
+	rest []byte
+	line int // of the next byte
 }
 
-func (s *itemScanner) item(index, line int) Item {
-	if s.long {
-		return Item{Index: index, Line: line, Problem: problem("", fmt.Sprintf("must be at most %d bytes", s.most))}
-	}
-	return Item{Index: index, Line: line, Data: s.buf}
+// take takes n bytes off the text.
+func (s *itemScanner) take(n int) []byte {
+	taken := s.rest[:n]
+	s.rest = s.rest[n:]
+	s.line += bytes.Count(taken, []byte{'\n'})
+	return taken
 }
 
-func (s *itemScanner) start() { s.buf, s.long = s.buf[:0], false }
-
-func (s *itemScanner) keep(b ...byte) {
-	if s.long = s.long || len(s.buf)+len(b) > s.most; !s.long {
-		s.buf = append(s.buf, b...)
-	}
-}
-
-// line1 takes one line that is not empty.
-func (s *itemScanner) line1(index int) (Item, error) {
-	for {
-		s.start()
-		line := s.line
-		var err error
-		for {
-			var piece []byte
-			piece, err = s.r.ReadSlice('\n')
-			s.keep(bytes.TrimSuffix(piece, []byte{'\n'})...)
-			if !errors.Is(err, bufio.ErrBufferFull) {
-				break
-			}
+// nextLine takes one line that is not empty.
+func (s *itemScanner) nextLine(int) (data []byte, line int, err error) {
+	for len(s.rest) > 0 {
+		line = s.line
+		end := bytes.IndexByte(s.rest, '\n') + 1
+		if end == 0 {
+			end = len(s.rest)
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return Item{}, err
-		}
-		s.line++
-		if s.buf = bytes.Trim(s.buf, " \t\r"); len(s.buf) > 0 || s.long {
-			return s.item(index, line), nil
-		}
-		if err != nil {
-			return Item{}, io.EOF
+		if data = bytes.Trim(s.take(end), " \t\r\n"); len(data) > 0 {
+			return data, line, nil
 		}
 	}
+	return nil, 0, io.EOF
 }
 
-// element takes one element of the array.
-func (s *itemScanner) element(index int) (Item, error) {
+// element takes one element of the array, with the white space behind it.
+func (s *itemScanner) element(index int) (data []byte, line int, err error) {
 	if index == 0 {
-		if c, err := s.visible(); err != nil {
-			return Item{}, s.broken(err, "want a JSON array")
-		} else if c != '[' {
-			return Item{}, s.broken(nil, "want a JSON array")
+		if !s.visible() || s.rest[0] != '[' {
+			return nil, 0, s.broken("want a JSON array")
 		}
+		s.take(1)
 	}
-	c, err := s.visible()
-	if err != nil {
-		return Item{}, s.broken(err, "the array is not closed")
+	if !s.visible() {
+		return nil, 0, s.broken(notClosed)
 	}
-	switch {
+	switch c := s.rest[0]; {
 	case c == ']':
-		if _, err := s.visible(); err == nil {
-			return Item{}, s.broken(nil, "something follows the array")
-		} else if !errors.Is(err, io.EOF) {
-			return Item{}, err
+		if s.take(1); s.visible() {
+			return nil, 0, s.broken("something follows the array")
 		}
-		return Item{}, io.EOF
+		return nil, 0, io.EOF
 	case index > 0 && c != ',':
-		return Item{}, s.broken(nil, "want a comma or the end of the array")
+		return nil, 0, s.broken("want a comma or the end of the array")
 	case index > 0:
-		if c, err = s.visible(); err != nil {
-			return Item{}, s.broken(err, "the array is not closed")
+		if s.take(1); !s.visible() {
+			return nil, 0, s.broken(notClosed)
 		}
 	}
-	if c == ',' || c == ']' || c == '}' {
-		return Item{}, s.broken(nil, "want an item")
+	if c := s.rest[0]; c == ',' || c == ']' || c == '}' {
+		return nil, 0, s.broken("want an item")
 	}
-	line := s.line
-	if err := s.body(c); err != nil {
-		return Item{}, s.broken(err, "the array is not closed")
+	n := elementLength(s.rest)
+	if n < 0 {
+		s.take(len(s.rest))
+		return nil, 0, s.broken(notClosed)
 	}
-	return s.item(index, line), nil
+	line = s.line
+	return s.take(n), line, nil
 }
 
-// body reads an element whose first byte is c, and leaves the comma or bracket behind it.
-func (s *itemScanner) body(c byte) error {
-	s.start()
-	depth, quoted, escaped := 0, false, false
-	for {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted:
-			escaped, quoted = c == '\\', c != '"'
+const notClosed = "the array is not closed"
+
+// elementLength is how far the element reaches that a text begins with: up to the comma or bracket behind it. -1: there is none.
+func elementLength(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
 		case c == '"':
-			quoted = true
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
 		case c == '{' || c == '[':
 			depth++
 		case depth == 0 && (c == ',' || c == ']'):
-			return s.r.UnreadByte()
+			return i
 		case c == '}' || c == ']':
 			depth--
 		}
-		if c == '\n' {
-			s.line++
-		}
-		s.keep(c)
-		var err error
-		if c, err = s.r.ReadByte(); err != nil {
-			return err
-		}
 	}
+	return -1
 }
 
-// visible is the next byte that is no white space.
-func (s *itemScanner) visible() (byte, error) {
-	for {
-		c, err := s.r.ReadByte()
-		switch {
-		case err != nil:
-			return 0, err
-		case c == '\n':
-			s.line++
-		case c != ' ' && c != '\t' && c != '\r':
-			return c, nil
+// visible skips white space; false: nothing else is left.
+func (s *itemScanner) visible() bool {
+	for len(s.rest) > 0 {
+		switch s.rest[0] {
+		case ' ', '\t', '\r', '\n':
+			s.take(1)
+		default:
+			return true
 		}
 	}
+	return false
 }
 
-// broken is the error of a text that ends too early or is no array; what the reader said wins.
-func (s *itemScanner) broken(err error, text string) error {
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return &FrameError{Line: s.line, Problem: text}
-}
+// broken is the error of a text that ends too early or is no array.
+func (s *itemScanner) broken(text string) error { return &FrameError{Line: s.line, Problem: text} }

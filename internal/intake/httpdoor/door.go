@@ -23,7 +23,6 @@
 package httpdoor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -262,7 +261,7 @@ func (d *Door) tooLarge() answer {
 // parse makes events of the items. Nothing of a body that is no JSON array is accepted.
 func (d *Door) parse(body []byte, framing intake.Framing, key *key, to *route) (batch, *answer) {
 	var list batch
-	for item, err := range intake.Items(bytes.NewReader(body), framing, intake.MaxItemBytes) {
+	for item, err := range intake.Items(body, framing, intake.MaxItemBytes) {
 		if err != nil {
 			a := refuse(http.StatusBadRequest, "bad_request", "the body is no JSON array: "+err.Error())
 			return list, &a
