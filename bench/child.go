@@ -204,6 +204,7 @@ func (s *spec) run(ctx context.Context) error {
 		go s.watchSnapshots(ctx, sn)
 		err = sn.Run(ctx)
 	case "ingest":
+		app.BoundMemory(cfg.Ingest.MemoryLimit)
 		in := &app.Ingest{Config: cfg, Logger: log, Listening: func(addr string) {
 			n := takeNews("listening")
 			n.Addr = addr

@@ -120,6 +120,7 @@ type Ingest struct {
 	MaxBufferedRecords int           `mapstructure:"max_buffered_records"`
 	MaxBufferedBytes   unit.Bytes    `mapstructure:"max_buffered_bytes"`
 	MaxConnections     int           `mapstructure:"max_connections"`
+	MemoryLimit        unit.Bytes    `mapstructure:"memory_limit"` // soft, of the process
 	DefaultRegion      string        `mapstructure:"default_region"`
 	Inbox              string        `mapstructure:"inbox"`             // on or off
 	InboxQueueBytes    unit.Bytes    `mapstructure:"inbox_queue_bytes"` // of the process

@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 		Ingest: Ingest{
 			Listen: "127.0.0.1:8080", URL: "http://127.0.0.1:8080", APIKeys: []APIKey{}, Auth: AuthOff,
 			MaxEvents: 1000, MaxBodyBytes: unit.MiB, MaxEventBytes: 64 * unit.KiB, MaxInflightBytes: 64 * unit.MiB,
-			RequestDeadline: 5 * time.Second, MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, MaxConnections: 1024,
+			RequestDeadline: 5 * time.Second, MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, MaxConnections: 1024, MemoryLimit: 512 * unit.MiB,
 			Inbox: InboxOn, InboxQueueBytes: 32 * unit.MiB, InboxSessionTimeout: 10 * time.Second,
 		},
 		Processor: Processor{

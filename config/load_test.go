@@ -215,6 +215,7 @@ func TestValueErrors(t *testing.T) {
 		{set("PROCESSOR_CHUNK_DEADLINE=30s"), []string{"processor.chunk.deadline: must be below half of processor.rebalance_timeout"}},
 		{set("PROCESSOR_BATCH_LIVE_EVENTS=60000"), []string{"processor.batch.live_events: 60000 is more than processor.batch.catchup_events, 50000"}},
 		{set("PROCESSOR_BATCH_BEHIND_EVENTS=1000"), []string{"processor.batch.behind_events: 1000 is less than one batch of processor.batch.catchup_events, 50000"}},
+		{set("INGEST_MEMORY_LIMIT=100MiB"), []string{"ingest.memory_limit: 100MiB is less than max_inflight_bytes, max_buffered_bytes and inbox_queue_bytes together"}},
 		{set("PROCESSOR_MEMORY_LIMIT=512MiB"), []string{"processor.memory_limit: 512MiB is less than twice what cache_bytes and queue_bytes keep"}},
 		{set("PROCESSOR_SESSION_TIMEOUT=2m"), []string{"processor.session_timeout: must not be above processor.rebalance_timeout"}},
 		{set("QUERY_WAIT=1m"), []string{"query.wait: must be below query.timeout"}},

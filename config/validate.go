@@ -116,6 +116,9 @@ func (i Ingest) validate(j judge, env string) {
 	j.must(i.MaxEvents <= i.MaxBufferedRecords, "ingest.max_buffered_records", "", "%d is less than ingest.max_events, %d: such a request could never be taken", i.MaxBufferedRecords, i.MaxEvents)
 	j.size("ingest.max_buffered_bytes", i.MaxBufferedBytes, unit.MiB, 64*unit.GiB)
 	j.between("ingest.max_connections", i.MaxConnections, 1, 1_000_000)
+	j.size("ingest.memory_limit", i.MemoryLimit, 0, 1*unit.TiB)
+	j.must(i.MemoryLimit == 0 || i.MemoryLimit >= i.MaxInflightBytes+i.MaxBufferedBytes+i.InboxQueueBytes, "ingest.memory_limit", "",
+		"%s is less than max_inflight_bytes, max_buffered_bytes and inbox_queue_bytes together", i.MemoryLimit)
 	j.region("ingest.default_region", i.DefaultRegion)
 	j.oneOf("ingest.inbox", i.Inbox, InboxOn, InboxOff)
 	j.size("ingest.inbox_queue_bytes", i.InboxQueueBytes, unit.MiB, 64*unit.GiB)

@@ -25,7 +25,10 @@ type Role struct {
 // Roles is every role, one line each.
 func Roles() []Role {
 	return []Role{
-		{"ingest", []config.Role{config.RoleIngest}, runIngest},
+		{"ingest", []config.Role{config.RoleIngest}, func(ctx context.Context, p *daemon.Process, cfg *config.Config) error {
+			BoundMemory(cfg.Ingest.MemoryLimit)
+			return runIngest(ctx, p, cfg)
+		}},
 		{"processor", []config.Role{config.RoleProcessor}, func(ctx context.Context, p *daemon.Process, cfg *config.Config) error {
 			BoundMemory(cfg.Processor.MemoryLimit)
 			return runProcessor(ctx, p, cfg)
