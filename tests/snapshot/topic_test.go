@@ -61,6 +61,19 @@ func (s *site) count(n int32) (parts, tombstones int) {
 	return parts, tombstones
 }
 
+// gone is how many records a partition of snapshots has no more: its offsets have holes where a broker has compacted.
+func (s *site) gone(n int32) int {
+	s.Helper()
+	topic := s.On.Prefix + "snapshots"
+	records := 0
+	for _, r := range s.Read(topic) {
+		if r.Partition == n {
+			records++
+		}
+	}
+	return int(s.EndsOf(topic)[n]) - records
+}
+
 // TestKept: the last three stay, chunks that nothing names go when their time is over, and what a real broker compacts away is nothing that a
 // kept manifest needs.
 //
@@ -96,7 +109,7 @@ func TestKept(t *testing.T) {
 		s.Until("caught up", func() bool { return s.caughtUp(a) })
 		a.Stop()
 		s.check(reader)
-		removed := int64(0)
+		removed := 0
 		for n := range int32(partitions) {
 			list, unreadable, err := reader.List(s.Context(), s.partition(n))
 			if err != nil || len(unreadable) > 0 || len(list) < 3 || len(list) > 4 { // the one at the end is made when nothing is cleaned any more
@@ -105,24 +118,19 @@ func TestKept(t *testing.T) {
 			for _, l := range list {
 				s.checkOne(reader, n, l.Manifest)
 			}
-			_, tombstones := s.count(n % ofEach)
-			removed += int64(tombstones)
+		}
+		for n := range int32(ofEach) {
+			_, tombstones := s.count(n)
+			removed += tombstones + s.gone(n)
 		}
 		if removed == 0 {
 			t.Error("nothing was removed")
 		}
-		// A second look when the broker has compacted, as far as it does within a few seconds: every kept snapshot is whole.
-		before, _ := s.count(0)
-		deadline := time.Now().Add(time.Minute)
-		after := before
-		for s.Config.Kafka.Kind == "server" && after == before && time.Now().Before(deadline) {
-			s.put(0, s.On.Prefix+"calls.reports/0/manifest/999999999", nil) // a broker closes a segment when the next record comes
-			time.Sleep(300 * time.Millisecond)
-			after, _ = s.count(0)
-		}
-		t.Logf("%d parts before compaction, %d after", before, after)
-		if s.Config.Kafka.Kind == "server" && after == before {
-			t.Error("the broker has compacted nothing")
+		if s.Config.Kafka.Kind == "server" {
+			s.Until("the broker has compacted something", func() bool {
+				s.put(0, s.On.Prefix+"calls.reports/0/manifest/999999999", nil) // a broker closes a segment when the next record comes
+				return s.gone(0) > 0
+			})
 		}
 		for n := range int32(partitions) {
 			v, err := reader.Verify(s.Context(), s.partition(n))
