@@ -75,7 +75,7 @@ var allViews, _ = view.NewSet(view.Names())
 
 func limits(batch int) pipeline.Limits {
 	return pipeline.Limits{
-		LiveEvents: batch, CatchupEvents: batch, SubjectEvents: 100, ChunkCommands: 40, ChunkBytes: 1 << 20, ChunkDeadline: 5 * time.Second,
+		LiveEvents: max(1, batch/3), CatchupEvents: batch, SubjectEvents: 100, ChunkCommands: 40, ChunkBytes: 1 << 20, ChunkDeadline: 5 * time.Second,
 		Tick: 50 * time.Millisecond, Panics: 10, Gather: 10 * time.Millisecond,
 	}
 }
