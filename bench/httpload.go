@@ -22,6 +22,7 @@ type httpLoad struct {
 	conns    int
 	rate     float64 // requests a second, due by the clock; 0: as fast as they are answered
 	duration time.Duration
+	most     int // requests; 0: as many as there is time for
 }
 
 // loadResult is what came of it.
@@ -50,7 +51,7 @@ func (l *httpLoad) run(ctx context.Context) (loadResult, error) {
 		if l.rate > 0 {
 			due = began.Add(time.Duration(float64(n) / l.rate * float64(time.Second)))
 		}
-		return n, due, due.Before(end) && time.Now().Before(end)
+		return n, due, due.Before(end) && time.Now().Before(end) && (l.most == 0 || n < int64(l.most))
 	}
 	var wg sync.WaitGroup
 	var broken atomic.Pointer[error]
