@@ -412,7 +412,7 @@ func TestSecondSignal(t *testing.T) {
 		defer s.On.Server.Resume()
 		s.Write(&kgo.Record{Topic: s.Reports, Partition: 0, Key: []byte("k"), Value: []byte("poison: it needs a commit, and no read")})
 		eventually(t, "a chunk is in flight", func() string {
-			if _, text := p.get("/debug/pprof/goroutine?debug=2"); !strings.Contains(text, "pipeline.(*pending).send(") {
+			if _, text := p.get("/debug/pprof/goroutine?debug=2"); !strings.Contains(text, "pipeline.(*tenure).land(") {
 				return "none"
 			}
 			return ""
