@@ -108,15 +108,14 @@ func (t *tenure) step(ctx context.Context) error {
 
 // takeTurn waits until n events up to the offset next may be folded.
 func (t *tenure) takeTurn(ctx context.Context, n int, next int64) error {
-	end, _ := t.lane.Watermark(t.id.Partition)
-	lag := max(0, end-next)
 	if t.lane.Turns.Try(n) {
 		return nil
 	}
-	if err := t.land(ctx); err != nil {
+	if err := t.land(ctx); err != nil { // a long wait is nothing to keep the group waiting for
 		return err
 	}
-	if !t.lane.Turns.Take(ctx, n, lag) {
+	end, _ := t.lane.Watermark(t.id.Partition)
+	if !t.lane.Turns.Take(ctx, n, max(0, end-next)) {
 		return ErrReleased
 	}
 	return nil
