@@ -200,6 +200,7 @@ func (s *spec) run(ctx context.Context) error {
 	case "processor":
 		err = s.processor(ctx, cfg, log)
 	case "snapshotter":
+		app.BoundMemory(cfg.Snapshot.MemoryLimit)
 		sn := &app.Snapshotter{Config: cfg, Logger: log}
 		go s.watchSnapshots(ctx, sn)
 		err = sn.Run(ctx)

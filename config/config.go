@@ -179,6 +179,7 @@ type Snapshot struct {
 	EveryEvents      int           `mapstructure:"every_events"`
 	Every            time.Duration `mapstructure:"every"`
 	MaxTailBytes     unit.Bytes    `mapstructure:"max_tail_bytes"` // of the process
+	MemoryLimit      unit.Bytes    `mapstructure:"memory_limit"`   // soft, of the process
 	Buckets          int           `mapstructure:"buckets"`
 	KeepLast         int           `mapstructure:"keep_last"`
 	KeepHourly       int           `mapstructure:"keep_hourly"`

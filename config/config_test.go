@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, PanicsPerMinute: 10, KeepGenerations: time.Hour,
 		},
 		Snapshot: Snapshot{
-			Group: "switchboard-snapshotter", EveryEvents: 1_000_000, Every: 10 * time.Minute, MaxTailBytes: 256 * unit.MiB, Buckets: 128,
+			Group: "switchboard-snapshotter", EveryEvents: 1_000_000, Every: 10 * time.Minute, MaxTailBytes: 256 * unit.MiB, MemoryLimit: 640 * unit.MiB, Buckets: 128,
 			KeepLast: 3, KeepHourly: 24, KeepDaily: 14, Grace: 24 * time.Hour, WarnPercent: 50, SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute,
 		},
 		Import:        Import{MaxBufferedRecords: 50_000, MaxBufferedBytes: 64 * unit.MiB, Wait: time.Minute},

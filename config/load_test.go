@@ -217,6 +217,7 @@ func TestValueErrors(t *testing.T) {
 		{set("PROCESSOR_BATCH_BEHIND_EVENTS=1000"), []string{"processor.batch.behind_events: 1000 is less than one batch of processor.batch.catchup_events, 50000"}},
 		{set("INGEST_MEMORY_LIMIT=100MiB"), []string{"ingest.memory_limit: 100MiB is less than max_inflight_bytes, max_buffered_bytes and inbox_queue_bytes together"}},
 		{set("PROCESSOR_MEMORY_LIMIT=512MiB"), []string{"processor.memory_limit: 512MiB is less than twice what cache_bytes and queue_bytes keep"}},
+		{set("SNAPSHOT_MEMORY_LIMIT=300MiB"), []string{"snapshot.memory_limit: 300MiB is less than max_tail_bytes and 128MiB"}},
 		{set("PROCESSOR_SESSION_TIMEOUT=2m"), []string{"processor.session_timeout: must not be above processor.rebalance_timeout"}},
 		{set("QUERY_WAIT=1m"), []string{"query.wait: must be below query.timeout"}},
 		{set("OBSERVABILITY_LISTEN=0.0.0.0:7070"), []string{`observability.listen: "0.0.0.0:7070" is reachable from other machines`}},

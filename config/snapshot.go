@@ -11,6 +11,9 @@ func (s Snapshot) validate(j judge) {
 	j.between("snapshot.every_events", s.EveryEvents, 1, 1_000_000_000)
 	j.duration("snapshot.every", s.Every, 100*time.Millisecond, 24*time.Hour)
 	j.size("snapshot.max_tail_bytes", s.MaxTailBytes, 8*unit.MiB, unit.TiB)
+	j.size("snapshot.memory_limit", s.MemoryLimit, 0, 1*unit.TiB)
+	j.must(s.MemoryLimit == 0 || s.MemoryLimit >= s.MaxTailBytes+128*unit.MiB, "snapshot.memory_limit", "",
+		"%s is less than max_tail_bytes and 128MiB for polled records and a bucket", s.MemoryLimit)
 	j.between("snapshot.buckets", s.Buckets, 1, 4096)
 	j.must(s.Buckets&(s.Buckets-1) == 0, "snapshot.buckets", "", "%d: want a power of two", s.Buckets)
 	j.between("snapshot.keep_last", s.KeepLast, 1, 1000)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"switchboard/config"
+	"switchboard/config/unit"
 	"switchboard/internal/daemon"
 )
 
@@ -19,21 +20,17 @@ import (
 type Role struct {
 	Name  string
 	Needs []config.Role
-	Run   func(ctx context.Context, p *daemon.Process, cfg *config.Config) error
+	// MemoryLimit is what BoundMemory is given.
+	MemoryLimit func(cfg *config.Config) unit.Bytes
+	Run         func(ctx context.Context, p *daemon.Process, cfg *config.Config) error
 }
 
 // Roles is every role, one line each.
 func Roles() []Role {
 	return []Role{
-		{"ingest", []config.Role{config.RoleIngest}, func(ctx context.Context, p *daemon.Process, cfg *config.Config) error {
-			BoundMemory(cfg.Ingest.MemoryLimit)
-			return runIngest(ctx, p, cfg)
-		}},
-		{"processor", []config.Role{config.RoleProcessor}, func(ctx context.Context, p *daemon.Process, cfg *config.Config) error {
-			BoundMemory(cfg.Processor.MemoryLimit)
-			return runProcessor(ctx, p, cfg)
-		}},
-		{"snapshotter", []config.Role{config.RoleSnapshotter}, runSnapshotter},
+		{"ingest", []config.Role{config.RoleIngest}, func(c *config.Config) unit.Bytes { return c.Ingest.MemoryLimit }, runIngest},
+		{"processor", []config.Role{config.RoleProcessor}, func(c *config.Config) unit.Bytes { return c.Processor.MemoryLimit }, runProcessor},
+		{"snapshotter", []config.Role{config.RoleSnapshotter}, func(c *config.Config) unit.Bytes { return c.Snapshot.MemoryLimit }, runSnapshotter},
 	}
 }
 
@@ -79,6 +76,7 @@ func processOptions(cfg *config.Config, role Role, stderr io.Writer) daemon.Opti
 			slog.String("env", cfg.Env), slog.Any("kafka", cfg.Kafka.Brokers), slog.Any("redis", cfg.Redis.Addrs), slog.Any("config", cfg.Sources),
 		},
 		Run: func(ctx context.Context, p *daemon.Process) error {
+			BoundMemory(role.MemoryLimit(cfg))
 			err := role.Run(ctx, p, cfg)
 			var wrong *config.Error
 			if errors.As(err, &wrong) {
