@@ -119,11 +119,12 @@ func TestLastReportsReadFewWeeks(t *testing.T) {
 		{"", "", 11, 20, 100},
 		{"", "", 1000, 100, 100},
 		{"", "", 0, 100, 100},
-		{"2024-03-18T00:00:00Z", "", 5, 10 + 10, 80},         // the week before is read in vain
-		{"2024-03-19", "", 5, 10 + 20, 78},                   // W12 is cut, W11 may be by an offset
-		{"", "2024-04-23T00:00:00Z", 5, 20 + 10, 72},         // W17 is cut, W18 is read in vain, W16 is whole
-		{"2024-03-19", "2024-04-23", 5, 20 + 20 + 10, 51},    // both
-		{"2024-03-19", "2024-03-20T00:00:00Z", 5, 3 * 10, 1}, // nothing is whole
+		{"2024-03-18T00:00:00Z", "", 5, 10, 80},           // nothing is cut
+		{"2024-03-18", "", 5, 10 + 2*10, 80},              // W12 is cut by an offset, and so is W11
+		{"2024-03-19", "", 5, 10 + 10, 78},                // W12 is cut
+		{"", "2024-04-23T00:00:00Z", 5, 10 + 10, 72},      // W17 is cut, W16 is whole
+		{"2024-03-19", "2024-04-23", 5, 10 + 10 + 10, 51}, // both
+		{"2024-03-19", "2024-03-20T00:00:00Z", 5, 10, 1},  // nothing is whole
 	} {
 		*read = 0
 		a, err := c.Timeline(t.Context(), console.Query{Subject: "alice", Period: period(t, of.from, of.to), Limit: of.limit})

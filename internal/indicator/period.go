@@ -133,9 +133,8 @@ func (p Period) Select(reports []Report) []Report {
 	return selected
 }
 
-// Weeks are the UTC ISO weeks that have to be read to meet every report of the period, in order: those it touches,
-// and one more at both ends, because a local date may lie in the week before or after. ok is false where a
-// bound is open: use Reads on the weeks that exist.
+// Weeks are the UTC ISO weeks that have to be read to meet every report of the period, in order: those that it touches
+// at some offset. ok is false where a bound is open: use Reads on the weeks that exist.
 func (p Period) Weeks() (weeks []event.Week, ok bool) {
 	if p.From.kind == open || p.To.kind == open {
 		return nil, false
@@ -164,5 +163,15 @@ const lastWeek = (2_932_896 + 3) / 7
 
 // weekRange numbers the first and last week to read; of an open bound the number means nothing.
 func (p Period) weekRange() (first, last int64) {
-	return weekOfDay(floorDiv(p.From.startMs(), dayMs)) - 1, min(weekOfDay(floorDiv(p.To.endMs()-1, dayMs))+1, lastWeek)
+	first = weekOfDay(floorDiv(p.From.startMs()-p.From.blurMs(), dayMs))
+	last = weekOfDay(floorDiv(p.To.endMs()-1+p.To.blurMs(), dayMs))
+	return first, min(last, lastWeek)
+}
+
+// blurMs is how far from its instant in UTC a bound may lie.
+func (b Bound) blurMs() int64 {
+	if b.kind == date {
+		return maxOffsetMs
+	}
+	return 0
 }
