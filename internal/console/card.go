@@ -47,10 +47,12 @@ func (c *Console) Card(ctx context.Context, q Query) (*CardAnswer, error) {
 		return nil, err
 	}
 	card := &reading.Card
-	return &CardAnswer{
+	a := &CardAnswer{
 		Meta: c.meta(&q, reading.Cut), About: subscriberOf(&q, &reading), Figures: figuresOf(&card.Sums),
 		Contacts: card.Contacts, Withheld: card.Withheld, Amended: card.Amended, Duplicates: &card.Duplicates, Weeks: weeksOf(reading.Weeks),
-	}, nil
+	}
+	a.Figures.stamp()
+	return a, nil
 }
 
 func weeksOf(weeks []view.WeekCount) []Week {
@@ -90,7 +92,7 @@ func (c *Console) cardOfPeriod(ctx context.Context, q *Query) (*CardAnswer, erro
 	if err != nil {
 		return nil, err
 	}
-	a.Figures.name()
+	a.Figures.stamp()
 	a.Meta, a.About, a.Contacts, a.Weeks = c.meta(q, reading.Cut), subscriberOf(q, &reading), int64(len(contacts)), weeksOf(weeks)
 	return &a, nil
 }

@@ -53,9 +53,9 @@ func (c *Console) Contacts(ctx context.Context, q Query) (*ContactsAnswer, error
 		}
 		a.Meta, a.About = c.meta(&q, reading.Cut), subscriberOf(&q, &reading)
 	}
-	list.cut()
-	a.Total, a.Contacts = list.total, make([]Contact, len(list.list))
-	for i, n := range list.list {
+	first := list.first()
+	a.Total, a.Contacts = list.total, make([]Contact, len(first))
+	for i, n := range first {
 		a.Contacts[i] = Contact{n.name, n.Figures}
 	}
 	return a, nil
@@ -81,7 +81,6 @@ func (c *Console) contactsOfPeriod(ctx context.Context, q *Query, a *ContactsAns
 		return err
 	}
 	for name, f := range figures {
-		f.name()
 		list.add(named{name, *f})
 	}
 	a.Meta, a.About = c.meta(q, reading.Cut), subscriberOf(q, &reading)

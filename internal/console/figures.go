@@ -22,13 +22,12 @@ type Figures struct {
 	LastMs     int64  `json:"last_ms,omitempty"`
 }
 
+// figuresOf are sums as figures, the times not yet as text.
 func figuresOf(s *fold.Sums) Figures {
-	f := Figures{
+	return Figures{
 		CallsIn: s.CallsIn, CallsOut: s.CallsOut, TextsIn: s.TextsIn, TextsOut: s.TextsOut,
 		SecondsIn: s.SecondsIn, SecondsOut: s.SecondsOut, FirstMs: s.FirstMs, LastMs: s.LastMs,
 	}
-	f.name()
-	return f
 }
 
 // add counts one report.
@@ -51,8 +50,8 @@ func (f *Figures) add(e *fold.Entry) {
 	}
 }
 
-// name fills in the times as text.
-func (f *Figures) name() {
+// stamp fills in the times as text.
+func (f *Figures) stamp() {
 	if f.Reports() > 0 {
 		f.FirstAt, f.LastAt = stamp(f.FirstMs), stamp(f.LastMs)
 	}
@@ -101,6 +100,15 @@ func (b *best) add(n named) {
 	if b.limit > 0 && len(b.list) > 2*b.limit+1000 {
 		b.cut()
 	}
+}
+
+// first are the lines that are shown, complete.
+func (b *best) first() []named {
+	b.cut()
+	for i := range b.list {
+		b.list[i].stamp()
+	}
+	return b.list
 }
 
 func (b *best) cut() {

@@ -61,9 +61,8 @@ func (c *Console) Reach(ctx context.Context, q Query) (*ReachAnswer, error) {
 			list.add(named{string(r.Subject), figures})
 		}
 	}
-	list.cut()
 	a.Meta, a.Total = c.meta(&q, cuts...), list.total
-	for _, n := range list.list {
+	for _, n := range list.first() {
 		a.Reporters = append(a.Reporters, Reporter{n.name, n.Figures})
 	}
 	return a, nil
@@ -85,7 +84,6 @@ func (c *Console) withOne(ctx context.Context, q *Query, r *view.Reporter, cuts 
 		return nil
 	}, func() { f, n = Figures{}, 0 })
 	*read += n
-	f.name()
 	extend(cuts, &reading.Cut)
 	return f, err
 }

@@ -56,21 +56,30 @@ func (c *Console) Timeline(ctx context.Context, q Query) (*TimelineAnswer, error
 	if err := c.await(ctx, &q, c.ports.Partition(q.Subject)); err != nil {
 		return nil, err
 	}
-	a := &TimelineAnswer{Reports: []Entry{}}
+	type report struct {
+		id fold.EntryID
+		fold.Entry
+	}
+	a := &TimelineAnswer{}
+	var last []report
 	reading, passed, err := c.walkLast(ctx, &q, q.Limit, func(id fold.EntryID, e *fold.Entry) error {
 		a.Total++
-		a.Reports = append(a.Reports, entryOf(id, e))
-		if q.Limit > 0 && len(a.Reports) >= 2*q.Limit+1000 {
-			a.Reports = append(a.Reports[:0], a.Reports[len(a.Reports)-q.Limit:]...)
+		last = append(last, report{id, *e})
+		if q.Limit > 0 && len(last) >= 2*q.Limit+1000 {
+			last = append(last[:0], last[len(last)-q.Limit:]...)
 		}
 		return nil
-	}, func() { a.Total, a.Reports = 0, a.Reports[:0] })
+	}, func() { a.Total, last = 0, last[:0] })
 	if err != nil {
 		return nil, err
 	}
 	a.Total += passed
-	if q.Limit > 0 && len(a.Reports) > q.Limit {
-		a.Reports = a.Reports[len(a.Reports)-q.Limit:]
+	if q.Limit > 0 && len(last) > q.Limit {
+		last = last[len(last)-q.Limit:]
+	}
+	a.Reports = make([]Entry, len(last))
+	for i := range last {
+		a.Reports[i] = entryOf(last[i].id, &last[i].Entry)
 	}
 	a.Meta, a.About = c.meta(&q, reading.Cut), subscriberOf(&q, &reading)
 	return a, nil

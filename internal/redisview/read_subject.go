@@ -1,6 +1,7 @@
 package redisview
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"switchboard/internal/event"
 	"switchboard/internal/fold"
@@ -145,7 +147,8 @@ func (a *answer) field(name, value string, at *int64) (err error) {
 	return nil
 }
 
-// hash delivers a hash of which the first page has been read. A long one goes on in steps, each with the position and @.
+// hash delivers a hash of which the first page has been read. A long one goes on in steps, each with the position and @; one is
+// under way while the last is delivered.
 func (a *answer) hash(key string, page *redis.ScanCmd, each func(name, value string) error) error {
 	fields, cursor := page.Val()
 	if cursor == 0 {
@@ -159,19 +162,20 @@ func (a *answer) hash(key string, page *redis.ScanCmd, each func(name, value str
 		seen[name] = struct{}{}
 		return each(name, value)
 	}
-	for {
-		if err := eachPair(fields, once); err != nil {
+	for cursor != 0 {
+		var pages []*redis.ScanCmd
+		var next errgroup.Group
+		next.Go(func() (err error) {
+			pages, err = a.pages([]string{key}, cursor, pageFields)
 			return err
-		}
-		if cursor == 0 {
-			return nil
-		}
-		pages, err := a.pages([]string{key}, cursor, pageFields)
-		if err != nil {
+		})
+		err := eachPair(fields, once)
+		if err := cmp.Or(next.Wait(), err); err != nil {
 			return err
 		}
 		fields, cursor = pages[0].Val()
 	}
+	return eachPair(fields, once)
 }
 
 // pages reads hashes from a cursor on, in one MULTI with the position and the subject's @: the way a long answer goes on.
