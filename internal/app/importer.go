@@ -22,8 +22,8 @@ type Importer struct {
 	Config *config.Config
 	Logger *slog.Logger
 	File   string
-	// Rejects is where bad rows are listed as file:line: reason; it is made with the first of them. "" is File with .rejects,
-	// or stdin.rejects.
+	// Rejects is where bad rows are listed as file:line: reason; it is made with the first of them, and the list of an earlier import
+	// goes. "" is File with .rejects, or stdin.rejects.
 	Rejects string
 	Options intake.FileOptions
 	// Progress, if not nil, is told now and then how many bytes of how many were read.
@@ -63,6 +63,9 @@ func (im *Importer) Run(ctx context.Context) (ImportResult, error) {
 		return ImportResult{}, err
 	}
 	defer reader.Close()
+	if err := im.forgetRejects(); err != nil {
+		return ImportResult{}, fmt.Errorf("file of rejected rows: %w", err)
+	}
 	if err := checkTopology(ctx, im.Config, options, top); err != nil {
 		return ImportResult{}, err
 	}
@@ -174,15 +177,29 @@ func (r *importRun) firstFailure() error {
 	return r.failed
 }
 
+// rejectsName is the file that lists bad rows.
+func (im *Importer) rejectsName() string {
+	switch {
+	case im.Rejects != "":
+		return im.Rejects
+	case im.File == "-":
+		return "stdin.rejects" // a name that begins with a dash is an option to most programs
+	}
+	return im.File + ".rejects"
+}
+
+// forgetRejects removes the list of an earlier import: it says nothing of this one.
+func (im *Importer) forgetRejects() error {
+	name := im.rejectsName()
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return os.Remove(name)
+}
+
 func (r *importRun) reject(row *intake.Reject) error {
 	if r.rejects == nil {
-		name := r.Importer.Rejects
-		if name == "" {
-			name = r.File + ".rejects"
-			if r.File == "-" {
-				name = "stdin.rejects" // a name that begins with a dash is an option to most programs
-			}
-		}
+		name := r.rejectsName()
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if err != nil {
 			return fmt.Errorf("file of rejected rows: %w", err)

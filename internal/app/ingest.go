@@ -126,7 +126,7 @@ func (in *Ingest) door(f *facts, ids map[event.SubjectKind]event.TopicID, append
 	}
 	return httpdoor.New(httpdoor.Options{
 		Intake: accept, Topic: func(about event.SubjectKind) event.TopicID { return ids[about] }, Keys: keysOf(cfg.APIKeys), Anonymous: cfg.Auth == config.AuthOff,
-		MaxBodyBytes: int64(cfg.MaxBodyBytes), MaxItems: cfg.MaxEvents, MaxInFlightBytes: int64(cfg.MaxInflightBytes), Timeout: cfg.RequestDeadline, Observe: in.Observe,
+		MaxBodyBytes: int64(cfg.MaxBodyBytes), MaxItems: cfg.MaxEvents, MaxItemBytes: min(int(cfg.MaxEventBytes), intake.MaxItemBytes), MaxInFlightBytes: int64(cfg.MaxInflightBytes), Timeout: cfg.RequestDeadline, Observe: in.Observe,
 		Append: func(ctx context.Context, events []event.Event) []httpdoor.AppendResult {
 			return f.append(ctx, appender, events)
 		},

@@ -3,7 +3,9 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -178,6 +180,11 @@ func TestImportRefuses(t *testing.T) {
 		return name
 	}
 	good := file("good.ndjson", marshal(call("+447700900001", "", 1))+"\n")
+	stale := filepath.Join(dir, file("good.ndjson.rejects", "good.ndjson:1: of an earlier import\n"))
+	runIn(t, dir, s.Env, nil, "switchboard", "import", good).wants(t, 0, "1 facts appended")
+	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the rejects of an earlier import: %v", err)
+	}
 	for _, c := range []struct {
 		args  []string
 		stdin string

@@ -63,6 +63,7 @@ type Options struct {
 
 	MaxBodyBytes     int64         // after decompression; 1 MiB
 	MaxItems         int           // 1,000
+	MaxItemBytes     int           // of one item; 64 KiB, which is also the most
 	MaxRatio         int64         // decompressed to compressed bytes, above 64 KiB; 200
 	MaxInFlightBytes int64         // of all requests that are being served; 64 MiB
 	Timeout          time.Duration // of Append; 5 s
@@ -151,6 +152,7 @@ func New(o Options) (*Door, error) {
 	}
 	setDefault(&o.MaxBodyBytes, 1<<20)
 	setDefault(&o.MaxItems, 1000)
+	setDefault(&o.MaxItemBytes, intake.MaxItemBytes)
 	setDefault(&o.MaxRatio, 200) // batches that look like life reach 40 with gzip and 90 with zstd: see the test
 	setDefault(&o.MaxInFlightBytes, 64<<20)
 	setDefault(&o.Timeout, 5*time.Second)
@@ -261,7 +263,7 @@ func (d *Door) tooLarge() answer {
 // parse makes events of the items. Nothing of a body that is no JSON array is accepted.
 func (d *Door) parse(body []byte, framing intake.Framing, key *key, to *route) (batch, *answer) {
 	var list batch
-	for item, err := range intake.Items(body, framing, intake.MaxItemBytes) {
+	for item, err := range intake.Items(body, framing, d.o.MaxItemBytes) {
 		if err != nil {
 			a := refuse(http.StatusBadRequest, "bad_request", "the body is no JSON array: "+err.Error())
 			return list, &a

@@ -199,6 +199,16 @@ func TestTwiceInOneRequest(t *testing.T) {
 	}
 }
 
+// TestMaxItemBytes: an item above it is refused, the one beside it is not.
+func TestMaxItemBytes(t *testing.T) {
+	d := newDoor(t, &memoryLog{}, func(o *Options) { o.MaxItemBytes = len(good) })
+	w, body := serve(t, d, post("["+good+","+strings.Replace(good, "{", "{ ", 1)+"]"))
+	if w.Code != http.StatusAccepted || body.Items[0].Status != Accepted || body.Items[1].Status != Rejected ||
+		!strings.Contains(w.Body.String(), fmt.Sprintf("must be at most %d bytes", len(good))) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 // Each bad item, between two good ones: it is named, and they are not harmed.
 func TestBadItems(t *testing.T) {
 	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
