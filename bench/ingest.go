@@ -152,7 +152,8 @@ func (b *bench) ingestRows(shape string, ours, bare []loadResult) {
 	)
 }
 
-// overload offers twice of what batches reached, on connections enough to have it all under way.
+// overload offers twice of what batches reached, on connections enough to have it all under way; for twice as long as they did, since
+// 512 connections at once begin slowly.
 func (b *bench) overload(ctx context.Context, ours *door, d *ingestDetails) error {
 	if b.quick {
 		return nil
@@ -160,7 +161,7 @@ func (b *bench) overload(ctx context.Context, ours *door, d *ingestDetails) erro
 	shape := shapes[1]
 	most := median(d.Ours[shape.name], func(r *loadResult) float64 { return r.RequestsPerSecond })
 	b.say("ingest: twice the maximum, %s requests/s", number(2*most))
-	r, err := ours.hit(ctx, httpLoad{events: shape.events, conns: 512, rate: 2 * most, duration: b.seconds, requests: b.requests(shape.events, shape.pool)})
+	r, err := ours.hit(ctx, httpLoad{events: shape.events, conns: 512, rate: 2 * most, duration: 2 * b.seconds, requests: b.requests(shape.events, shape.pool)})
 	if err != nil {
 		return err
 	}
