@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
 
 	"switchboard/internal/avrowire"
 	"switchboard/internal/event"
@@ -109,21 +110,18 @@ func newCorpus(r *reporter, n int, partitions int32) (*corpus, error) {
 			facts[i] = r.fact(at + i)
 		}
 		values := make([][]byte, len(facts))
-		var wg sync.WaitGroup
+		var encoding errgroup.Group
 		share := (len(facts) + runtime.NumCPU() - 1) / runtime.NumCPU()
-		var failed error
 		for from := 0; from < len(facts); from += share {
-			wg.Go(func() {
-				for i := from; i < min(from+share, len(facts)); i++ {
-					if values[i], err = enc.Encode(nil, facts[i]); err != nil {
-						failed = err
-					}
+			encoding.Go(func() (err error) {
+				for i := from; i < min(from+share, len(facts)) && err == nil; i++ {
+					values[i], err = enc.Encode(nil, facts[i])
 				}
+				return err
 			})
 		}
-		wg.Wait()
-		if failed != nil {
-			return nil, failed
+		if err := encoding.Wait(); err != nil {
+			return nil, err
 		}
 		for i, e := range facts {
 			id := e.Envelope().ID

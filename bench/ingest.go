@@ -119,11 +119,9 @@ func (d *door) hit(ctx context.Context, l httpLoad) (loadResult, error) {
 	return r, err
 }
 
-// requests are n different ones, each of so many reports.
+// requests are n different ones, or as many as go with the size of the run, each of so many reports.
 func (b *bench) requests(events, n int) [][]byte {
-	if b.quick {
-		n /= 5
-	}
+	n = min(n, b.events/20)
 	r := newReporter(events*n, b.subscribers, 0)
 	list := make([][]byte, n)
 	for i := range list {

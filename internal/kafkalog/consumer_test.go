@@ -134,14 +134,16 @@ func TestSlowLanePauses(t *testing.T) {
 				b.t.Error(err)
 			}
 			if p.id.Number == 1 {
-				p.mu.Lock()
-				defer p.mu.Unlock()
 				slow := p.consumer.partition(b.topic, 0)
-				slow.mu.Lock()
-				if n := len(slow.queue); n < 1000 || n > 12_000 || !slow.full {
-					b.t.Errorf("the slow lane has %d records waiting, full: %t", n, slow.full)
+				state := func() (n int, full bool) {
+					slow.mu.Lock()
+					defer slow.mu.Unlock()
+					return len(slow.queue), slow.full
 				}
-				slow.mu.Unlock()
+				b.until("the slow lane is full", func() bool { _, full := state(); return full })
+				if n, _ := state(); n < 1000 || n > 12_000 {
+					b.t.Errorf("the slow lane has %d records waiting", n)
+				}
 				close(full)
 			}
 			done.Add(1)

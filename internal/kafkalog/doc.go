@@ -30,7 +30,8 @@
 //     therefore seeks to another offset first, while the partition is paused.
 //   - When a batch is too large, franz-go 1.22 stops the partition as soon as it has fetched it. A seek of another partition before that fetch is polled
 //     drops the fetch and the error with it, and the partition stands still for ever: Consumer.revive asks the
-//     brokers where nothing comes, and seeks again.
+//     brokers where nothing comes, and seeks again. A seek drops what is being fetched for all partitions, so that one that is only slow
+//     must be given ever more time.
 //   - A commit that finds our membership gone (session expired) makes franz-go 1.22 join again with what it had, without any
 //     callback if it gets the same again. Lanes that a lease check has ended are therefore started anew when
 //     the next session begins (Consumer.renew).

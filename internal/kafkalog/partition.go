@@ -41,10 +41,12 @@ type Partition struct {
 	polled      int64     // offset behind the last record polled, control records included
 	polledEpoch int32     // its leader epoch
 	heard       time.Time // when something was polled, or sought
-	again       bool      // the poller is to seek to where it is: see revive
-	taken       int64     // what Take last said is next
-	epoch       int32     // leader epoch of the last record polled before taken; -1: not known
-	err         error     // behind all that is queued; it stands until the next seek
+	missed      time.Time // since when the log is known to go on behind polled, or was sought there again: see revive; zero: it is not
+	patience    time.Duration
+	again       bool  // the poller is to seek to where it is: see revive
+	taken       int64 // what Take last said is next
+	epoch       int32 // leader epoch of the last record polled before taken; -1: not known
+	err         error // behind all that is queued; it stands until the next seek
 	full        bool
 	limit       int64 // bytes to queue; set by the poller
 	ended       bool  // the lane has returned
@@ -80,7 +82,7 @@ func (p *Partition) SeekTo(next int64, leaderEpoch int32) {
 	p.target, p.targetEpoch = next, leaderEpoch
 	p.queue, p.bytes, p.err, p.full = nil, 0, nil, false
 	p.polled, p.taken, p.epoch = next, next, leaderEpoch
-	p.polledEpoch, p.heard, p.again = leaderEpoch, time.Now(), false
+	p.polledEpoch, p.heard, p.missed, p.again = leaderEpoch, time.Now(), time.Time{}, false
 	p.mu.Unlock()
 	p.consumer.waker.wake()
 }

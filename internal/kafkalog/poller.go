@@ -177,7 +177,7 @@ func (p *Partition) deliver(records []*kgo.Record, fault error) bool {
 		p.consumer.count.stale.Add(int64(len(records)))
 		return false
 	}
-	p.heard = time.Now()
+	p.came()
 	if p.queue == nil {
 		p.queue = make([]pipeline.Raw, 0, len(records))
 	}

@@ -226,7 +226,7 @@ func (in *installation) growing(t *testing.T, many *talker) {
 	if err := in.redis().FlushAllAsync(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	large := in.folding(t, "1GiB")
+	large := in.folding(t, "900MiB")
 	t.Logf("%d KiB with one that holds it", large>>10)
 	if large < 2*small {
 		t.Errorf("a cache that holds the subscriber has %d KiB, one that must not %d", large>>10, small>>10)
