@@ -56,7 +56,7 @@ func TestPatience(t *testing.T) {
 		{false, 2 * still, false},
 		{true, 0, false}, // it took two minutes
 		{false, 4*still - time.Second, false},
-		{false, 2 * time.Second, true}, // and the time of the test itself
+		{false, 2 * time.Second, true},            // and the time of the test itself
 		{false, maxPatience - time.Second, false}, // eight would be too much
 		{false, time.Second, true},
 	} {
