@@ -150,7 +150,7 @@ func (b *bench) ingestRows(shape string, ours, bare []loadResult) {
 	)
 }
 
-// overload offers twice of what batches reached, on connections enough to have it all under way; for twice as long as they did, since
+// overload offers twice of what batches reached, on connections enough to have it all under way; for longer than they did, since
 // 512 connections at once begin slowly.
 func (b *bench) overload(ctx context.Context, ours *door, d *ingestDetails) error {
 	if b.quick {

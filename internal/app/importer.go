@@ -188,9 +188,14 @@ func (im *Importer) rejectsName() string {
 	return im.File + ".rejects"
 }
 
-// forgetRejects removes the list of an earlier import: it says nothing of this one.
+// forgetRejects removes the list of an earlier import: it says nothing of this one. What is imported is never taken for that.
 func (im *Importer) forgetRejects() error {
 	name := im.rejectsName()
+	list, err1 := os.Stat(name)
+	in, err2 := os.Stat(im.File)
+	if err1 == nil && err2 == nil && os.SameFile(list, in) {
+		return fmt.Errorf("%s is the file that is imported: give another", name)
+	}
 	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 		return nil
 	}

@@ -210,6 +210,7 @@ func TestImportRefuses(t *testing.T) {
 		{args: []string{file("headless.csv", "call,in,+447700900002,2014-03-02 07:13:30,211\n"), "--format", "bandicoot", "--subscriber", "x"}, code: 1, says: "the header has no column"},
 		{args: []string{file("packed.gz", string(gzipped("x")))}, code: 1, says: "is compressed with gzip"},
 		{args: []string{file("nothing.ndjson", "")}, code: 0, says: "0 facts appended"},
+		{args: []string{good, "--rejects", good}, code: 1, says: "is the file that is imported"},
 		{args: []string{good, "--rejects", "no/such/folder"}, code: 0, says: "1 facts appended"},
 		{args: []string{file("bad.ndjson", "{}\n"), "--rejects", "no/such/folder"}, code: 1, says: "file of rejected rows"},
 		{args: []string{"-"}, stdin: marshal(call("+447700900001", "", 2)) + "\n{}\n", code: 0, says: "see stdin.rejects"},
